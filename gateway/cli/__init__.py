@@ -1,0 +1,1 @@
+"""COMMAND LINE: click commands; heavy imports inside each command."""

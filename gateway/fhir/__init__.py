@@ -1,0 +1,1 @@
+"""WIRE: bytes to resources and back, profile checks, references, OperationOutcome."""

@@ -1,0 +1,1 @@
+"""THE WALK: one flow a function. Knows no Flask; only it calls the writers of store."""

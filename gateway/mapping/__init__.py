@@ -1,0 +1,1 @@
+"""WIRE: referral to destination format."""

@@ -1,0 +1,1 @@
+"""BACK DOOR: the worker, retry and one destination module per transport."""

@@ -1,0 +1,1 @@
+"""RULE: which services could take a referral. Pure functions."""

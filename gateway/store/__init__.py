@@ -1,0 +1,1 @@
+"""MEMORY: the only SQL. One module per aggregate."""
