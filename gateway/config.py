@@ -1,0 +1,143 @@
+"""Settings: every knob with its unit, its default and whether it is secret.
+
+Read once, in the composition root. Sources, first wins: arguments, environment variables
+`GATEWAY_<NAME>`, files in the secrets folder (`GATEWAY_SECRETS_DIR`, one file a name), a
+TOML file (`GATEWAY_CONFIG`). An unknown name is refused, so a misspelt one is noticed.
+"""
+
+import base64
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gateway.errors import ConfigError, KeyMissingError
+
+_PREFIX = "GATEWAY_"
+_NOT_SETTINGS = frozenset({"GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG"})
+
+
+class Settings(BaseSettings):
+    """Everything that an operator may set.
+
+    Secrets are 32 bytes in base64. `key_encryption_keys` holds `id:base64` pairs,
+    separated by blanks or lines; the first one wraps, all of them open.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+
+    database_url: str = Field(
+        description="SQLAlchemy URL: sqlite:////path or postgresql+psycopg://..."
+    )
+    public_url: str = Field(
+        default="http://127.0.0.1:8080",
+        description="scheme, host and port under which senders reach this gateway",
+    )
+    gateway_ods: str = Field(default="X26XG", description="ODS code of the gateway's operator")
+    ledger_origin: str = Field(
+        default="referral-gateway.example/ledger", description="name of the log, without the year"
+    )
+    certificates_dir: Path = Field(
+        default=Path("certs"), description="folder of the CA files that endpoints name"
+    )
+
+    key_encryption_keys: SecretStr = Field(description="secret: wraps the keys of data at rest")
+    lookup_key: SecretStr = Field(description="secret: keys the hash that finds an NHS number")
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
+    token_lifetime: timedelta = timedelta(minutes=10)
+    database_timeout: timedelta = timedelta(seconds=5)
+    database_pool_size: Annotated[int, Field(ge=1)] = 16
+
+    web_workers: Annotated[int, Field(ge=1)] = 2
+    web_threads: Annotated[int, Field(ge=1)] = 8
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    delivery_threads: Annotated[int, Field(ge=1)] = 4
+    delivery_poll: timedelta = timedelta(milliseconds=200)
+    delivery_lease: timedelta = timedelta(seconds=30)
+    connect_timeout: timedelta = timedelta(seconds=5)
+    reply_timeout: timedelta = timedelta(seconds=15)
+    retry_first: timedelta = timedelta(seconds=15)
+    retry_longest: timedelta = timedelta(hours=2)
+    retry_horizon: timedelta = timedelta(days=5)
+    hold_due: timedelta = timedelta(days=2)
+
+    @field_validator("delivery_lease")
+    @classmethod
+    def _outlives_an_attempt(cls, lease: timedelta) -> timedelta:
+        if lease < timedelta(seconds=2):
+            msg = "delivery_lease must be at least 2 seconds"
+            raise ValueError(msg)
+        return lease
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # no .env files
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources as the module says."""
+        config = os.environ.get("GATEWAY_CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, Path(config)),) if config else ()
+        return (init_settings, env_settings, file_secret_settings, *toml)
+
+
+def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # pydantic checks each value
+    """Read the settings from all sources.
+
+    Raises:
+        ConfigError: a name is unknown or missing, or a value is wrong; the text names it.
+    """
+    known = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields}
+    strange = sorted(n for n in os.environ if n.startswith(_PREFIX) and n not in known)
+    strange = [n for n in strange if n not in _NOT_SETTINGS]
+    if strange:
+        msg = f"unknown setting {', '.join(strange)}: see `gateway serve --help`"
+        raise ConfigError(msg)
+    try:
+        return Settings(_secrets_dir=os.environ.get("GATEWAY_SECRETS_DIR"), **given)
+    except ValidationError as error:
+        lines = [f"{_PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def key_bytes(text: str, name: str) -> bytes:
+    """Decode one 32-byte key.
+
+    Raises:
+        KeyMissingError: it is not 32 bytes of base64.
+    """
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != 32:  # noqa: PLR2004  # AES-256 and HMAC-SHA-256
+        msg = f"{name} is not 32 bytes in base64; `gateway init` makes one"
+        raise KeyMissingError(msg)
+    return key
+
+
+def key_encryption_keys(settings: Settings) -> dict[str, bytes]:
+    """Return the key-encryption keys by id, the wrapping one first."""
+    pairs = settings.key_encryption_keys.get_secret_value().split()
+    keys = {}
+    for pair in pairs:
+        name, _, text = pair.partition(":")
+        keys[name] = key_bytes(text, "key_encryption_keys")
+    if not keys:
+        msg = "key_encryption_keys is empty; `gateway init` makes one"
+        raise KeyMissingError(msg)
+    return keys

@@ -1,0 +1,198 @@
+"""The directory: who exists, what they offer, and what practices have agreed.
+
+Rows are versioned in `store`; these are their values as of one instant.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from gateway.referral.identifiers import (
+    AgreementId,
+    ClientId,
+    DosServiceId,
+    EndpointId,
+    OdsCode,
+    ServiceId,
+)
+
+
+class Purpose(StrEnum):
+    """Why data moves. Source: the sharing rules, section 4; each has one class."""
+
+    DIRECT_CARE = "direct-care"
+    EMERGENCY = "emergency"
+    OCCUPATIONAL_HEALTH = "occupational-health"
+    WORK_HEALTH = "work-health"
+    EMPLOYMENT_REPORT = "employment-report"
+    EAP = "eap"
+    EVALUATION = "evaluation"
+    RESEARCH = "research"
+    PLANNING = "planning"
+    RISK_STRATIFICATION = "risk-stratification"
+    PAYMENT = "payment"
+    STATUTORY = "statutory"
+    PRACTICE_ADMIN = "practice-admin"
+
+
+class AgreementKind(StrEnum):
+    """What an agreement is for."""
+
+    DIRECT = "direct"
+    MIXED = "mixed"
+    EXCLUSIVE_SECONDARY = "exclusive-secondary"
+
+
+class AgreementStatus(StrEnum):
+    """Where an agreement stands."""
+
+    PROPOSED = "proposed"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class Switch(StrEnum):
+    """A practice's control over one kind of sharing."""
+
+    SECONDARY_SHARING = "secondary_sharing"
+    UPDATE_RECORD = "update_record"
+    SEND_DOCUMENT = "send_document"
+    ACCESS_RECORD = "access_record"
+    NEW_AGREEMENTS = "new_agreements"
+    SHARED_CARE = "shared_care"
+    ADVICE_AND_GUIDANCE = "advice_and_guidance"
+
+
+class SwitchValue(StrEnum):
+    """Where a switch stands. A switch that nobody has set is unknown, not on."""
+
+    ON = "on"
+    OFF = "off"
+    EXCLUSIVE_WITHDRAWN = "exclusive-withdrawn"
+
+
+class ProviderRole(StrEnum):
+    """What a provider is to the person referred."""
+
+    OH_PROVIDER = "oh-provider"
+    EAP = "eap"
+    HR = "hr"
+    EMPLOYER = "employer"
+    NATIONAL_SERVICE = "national-service"
+    CARE_PROVIDER = "care-provider"
+
+
+class Transport(StrEnum):
+    """How a destination is reached."""
+
+    FHIR_REST = "fhir-rest"
+
+
+class Scope(StrEnum):
+    """What a token allows. Source: SMART App Launch 2, system scopes."""
+
+    REFERRAL_CREATE = "system/ServiceRequest.c"
+    REFERRAL_READ = "system/ServiceRequest.rs"
+    TASK_READ = "system/Task.rs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """A GP practice: the controller of the record."""
+
+    ods: OdsCode
+    name: str
+    commissioner: OdsCode | None
+    switches: Mapping[Switch, SwitchValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commissioner:
+    """An ICB or NHS England: who pays."""
+
+    ods: OdsCode
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """An organisation that offers services. `assured_until` None: assurance unknown."""
+
+    ods: OdsCode
+    name: str
+    role: ProviderRole
+    assured_until: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One kind of referral that a service takes: a use case and the purpose it serves.
+
+    `use_case_system` and `use_case` are what BaRS carries as the second coding of
+    `ServiceRequest.category`; `codes` are SNOMED CT codes of `ServiceRequest.code` that
+    may find this service when the referral names none.
+    """
+
+    use_case_system: str
+    use_case: str
+    purpose: str
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A HealthcareService that a provider offers.
+
+    `commissioners` limits who may send; empty means any. `accepting` None: unknown.
+    """
+
+    id: ServiceId
+    name: str
+    provider: OdsCode
+    dos_service_id: DosServiceId
+    endpoint: EndpointId
+    offers: tuple[Offer, ...]
+    commissioners: frozenset[OdsCode]
+    accepting: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where and how a service is reached.
+
+    `ca_file` names the certificates to trust, relative to the certificate folder; None
+    means the system's.
+    """
+
+    id: EndpointId
+    transport: Transport
+    address: str
+    ca_file: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A data-sharing agreement between a practice and a provider."""
+
+    id: AgreementId
+    practice: OdsCode
+    counterparty: OdsCode
+    kind: AgreementKind
+    purposes: frozenset[str]
+    status: AgreementStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A registered client of the token endpoint: acts for one organisation.
+
+    `jwks` is its public key set (RFC 7517) as JSON text.
+    """
+
+    id: ClientId
+    ods: OdsCode
+    scopes: frozenset[Scope]
+    jwks: str

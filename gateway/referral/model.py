@@ -1,0 +1,183 @@
+"""The model: what a referral is, from the bytes at the door to the receipt.
+
+Values only, all frozen. Times are aware UTC datetimes; bytes are as received.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from gateway.referral.directory import Scope
+from gateway.referral.identifiers import (
+    ClientId,
+    CorrelationId,
+    DeliveryId,
+    DosServiceId,
+    EndpointId,
+    Handle,
+    NhsNumber,
+    OdsCode,
+    ReferralId,
+    ReferralReference,
+    RequestId,
+    ServiceId,
+)
+from gateway.referral.json import JsonObject
+from gateway.referral.lifecycle import DeliveryState, ReferralState
+
+
+class Door(StrEnum):
+    """How a referral came in."""
+
+    REST = "rest"
+    BARS = "bars"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """An authenticated client acting for one organisation."""
+
+    client: ClientId
+    ods: OdsCode
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What came with the bytes: who sent them, and by which identifiers.
+
+    `body_sha256` is of the body exactly as received, in hexadecimal.
+    """
+
+    door: Door
+    sender: Sender
+    request_id: RequestId
+    correlation_id: CorrelationId
+    body: bytes
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A FHIR Identifier: system (normal spelling) and value."""
+
+    system: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseCase:
+    """A referral use case: the second coding of a BaRS category, or our own."""
+
+    system: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientInMessage:
+    """What the message says of the person, as far as decisions need it.
+
+    `practices` are the ODS codes that the Patient names as its general practitioner or
+    managing organisation. `deceased` None: the message states a date or flag that could
+    not be read.
+    """
+
+    nhs_number: NhsNumber | None
+    practices: frozenset[OdsCode]
+    deceased: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingReferral:
+    """One referral as read from a message: the tree, and what was found in it.
+
+    `resources` maps every reference by which the message may name a resource (fullUrl,
+    `#id`, `Type/id`) to that resource. `letter` says that a professional letter with its
+    content is attached. `organisations` maps references to the ODS code behind them.
+    """
+
+    tree: JsonObject
+    service_request: JsonObject
+    resources: Mapping[str, JsonObject] = field(repr=False)
+    organisations: Mapping[str, OdsCode] = field(repr=False)
+    patient: PatientInMessage
+    requester: OdsCode
+    identifiers: tuple[Identifier, ...]
+    service_asked: DosServiceId | None
+    provider_asked: OdsCode | None
+    use_case: UseCase | None
+    codes: tuple[str, ...]
+    consents: tuple[JsonObject, ...] = field(repr=False)
+    letter: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why a referral waits for a person, whose task it is, and until when."""
+
+    code: str
+    text: str
+    remedy: str
+    owner: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Referral:
+    """A referral that this gateway has accepted and owns.
+
+    `next_at` is set while queued; `hold` while held; `closed_because` once closed.
+    """
+
+    id: ReferralId
+    reference: ReferralReference
+    practice: OdsCode
+    sender: ClientId
+    subject: Handle
+    door: Door
+    request_id: RequestId
+    correlation_id: CorrelationId
+    purpose: str
+    service: ServiceId
+    provider: OdsCode
+    state: ReferralState
+    hold: Hold | None
+    closed_because: str | None
+    body_sha256: str
+    version: int
+    received_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The attempts to bring one referral to one service.
+
+    `id` is also the idempotency key that every attempt carries. `give_up_at` ends the
+    retries. `reason` says why it ended, or why the last attempt failed.
+    """
+
+    id: DeliveryId
+    referral: ReferralId
+    service: ServiceId
+    provider: OdsCode
+    endpoint: EndpointId
+    state: DeliveryState
+    attempts: int
+    next_at: datetime
+    give_up_at: datetime
+    lease_owner: str | None
+    lease_until: datetime | None
+    reason: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the sender can quote. `repeated`: this request had been answered before."""
+
+    referral: Referral
+    repeated: bool

@@ -1,0 +1,81 @@
+"""Decisions: each one kept as taken, its facts and reasons sealed under the person's key."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from gateway.consent.decide import Verdict
+from gateway.consent.facts import Facts
+from gateway.referral.identifiers import (
+    DecisionId,
+    DeliveryId,
+    Handle,
+    OdsCode,
+    ReferralId,
+    ServiceId,
+)
+from gateway.store import persons
+from gateway.store.engine import Reading, Transaction
+from gateway.store.tables import decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict at one moment, about exact bytes: what the ledger names by its id.
+
+    `payload_sha256` is of the bytes as received (stage accept) or as they would leave.
+    """
+
+    id: DecisionId
+    stage: str
+    referral: ReferralId | None
+    delivery: DeliveryId | None
+    practice: OdsCode
+    subject: Handle
+    service: ServiceId | None
+    provider: OdsCode | None
+    purpose: str
+    payload_sha256: str
+    facts: Facts
+    verdict: Verdict
+    decided_at: datetime
+
+
+def add(tx: Transaction, taken: Decision) -> None:
+    """Store a decision."""
+    key = persons.key_of(tx, taken.subject)
+    detail = json.dumps(
+        {"facts": asdict(taken.facts), "verdict": asdict(taken.verdict)}, separators=(",", ":")
+    )
+    tx.connection.execute(
+        insert(decision).values(
+            id=taken.id,
+            stage=taken.stage,
+            referral=taken.referral,
+            delivery=taken.delivery,
+            practice=taken.practice,
+            subject=taken.subject,
+            service=taken.service,
+            provider=taken.provider,
+            purpose=taken.purpose,
+            effect=taken.verdict.effect,
+            primary_rule=taken.verdict.primary_rule,
+            code=taken.verdict.code,
+            policy_version=taken.verdict.policy_version,
+            payload_sha256=taken.payload_sha256,
+            sealed_detail=tx.vault.seal(key, detail.encode(), f"decision/{taken.id}"),
+            decided_at=taken.decided_at,
+        )
+    )
+
+
+def latest_code(view: Reading | Transaction, referral_id: ReferralId) -> str | None:
+    """Return the code of the last decision about a referral."""
+    return view.connection.execute(
+        select(decision.c.code)
+        .where(decision.c.referral == referral_id)
+        .order_by(decision.c.decided_at.desc())
+        .limit(1)
+    ).scalar_one_or_none()

@@ -1,0 +1,145 @@
+"""Deliveries: the outbox. Claimed under a lease, one worker at a time."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, or_, select, update
+
+from gateway.errors import NotFoundError
+from gateway.referral.identifiers import DeliveryId, EndpointId, OdsCode, ReferralId, ServiceId
+from gateway.referral.lifecycle import DeliveryState, move_delivery
+from gateway.referral.model import Delivery
+from gateway.store.engine import Reading, Transaction
+from gateway.store.tables import delivery
+
+
+def add(tx: Transaction, new: Delivery) -> None:
+    """Queue a delivery."""
+    tx.connection.execute(insert(delivery).values(_row(new)))
+
+
+def claim(tx: Transaction, *, worker: str, lease: timedelta) -> tuple[Delivery, Delivery] | None:
+    """Lease the delivery that is due longest, or whose worker died.
+
+    Returns: the delivery as it was (its old state tells a fresh one from a lapsed lease)
+        and as it is now, in flight; None when nothing is due.
+    """
+    due = or_(
+        and_(delivery.c.state == DeliveryState.QUEUED, delivery.c.next_at <= tx.at),
+        and_(delivery.c.state == DeliveryState.IN_FLIGHT, delivery.c.lease_until <= tx.at),
+    )
+    row = tx.connection.execute(
+        select(delivery)
+        .where(due)
+        .order_by(delivery.c.next_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    if row is None:
+        return None
+    before = _delivery(row)
+    claimed = tx.connection.execute(
+        update(delivery)
+        .where(delivery.c.id == row.id, delivery.c.version == row.version)
+        .values(
+            state=DeliveryState.IN_FLIGHT,
+            lease_owner=worker,
+            lease_until=tx.at + lease,
+            attempts=row.attempts + 1,
+            version=row.version + 1,
+            updated_at=tx.at,
+        )
+        .returning(delivery)
+    ).one()
+    return before, _delivery(claimed)
+
+
+def still_leased(tx: Transaction, claimed: Delivery) -> bool:
+    """Lock a claimed delivery and tell whether the lease is still this worker's."""
+    row = tx.connection.execute(
+        select(delivery.c.state, delivery.c.lease_owner, delivery.c.attempts)
+        .where(delivery.c.id == claimed.id)
+        .with_for_update()
+    ).one()
+    present = (row.state, row.lease_owner, row.attempts)
+    return present == (DeliveryState.IN_FLIGHT, claimed.lease_owner, claimed.attempts)
+
+
+def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
+    """Store a delivery's move.
+
+    Raises:
+        IllegalMoveError: the lifecycle has no such move.
+        NotFoundError: the row was moved by another since it was read.
+    """
+    if changed.state is not present.state:
+        move_delivery(present.state, changed.state)
+    done = tx.connection.execute(
+        update(delivery)
+        .where(delivery.c.id == present.id, delivery.c.version == present.version)
+        .values(_row(changed) | {"version": present.version + 1, "updated_at": tx.at})
+    )
+    if done.rowcount != 1:
+        msg = "the delivery was moved by somebody else at the same moment"
+        raise NotFoundError(msg)
+
+
+def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[Delivery]:
+    """List a referral's deliveries, oldest first."""
+    rows = view.connection.execute(
+        select(delivery)
+        .where(delivery.c.referral == referral_id)
+        .order_by(delivery.c.created_at, delivery.c.id)
+    )
+    return [_delivery(row) for row in rows]
+
+
+def next_due(view: Reading) -> datetime | None:
+    """Tell when the next delivery is due; None when none is queued."""
+    found: datetime | None = view.connection.execute(
+        select(delivery.c.next_at)
+        .where(delivery.c.state == DeliveryState.QUEUED)
+        .order_by(delivery.c.next_at)
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def _row(d: Delivery) -> dict[str, Any]:
+    return {
+        "id": d.id,
+        "referral": d.referral,
+        "service": d.service,
+        "provider": d.provider,
+        "endpoint": d.endpoint,
+        "state": d.state,
+        "attempts": d.attempts,
+        "next_at": d.next_at,
+        "give_up_at": d.give_up_at,
+        "lease_owner": d.lease_owner,
+        "lease_until": d.lease_until,
+        "reason": d.reason,
+        "version": d.version,
+        "created_at": d.created_at,
+        "updated_at": d.updated_at,
+    }
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=DeliveryId(row.id),
+        referral=ReferralId(row.referral),
+        service=ServiceId(row.service),
+        provider=OdsCode(row.provider),
+        endpoint=EndpointId(row.endpoint),
+        state=DeliveryState(row.state),
+        attempts=row.attempts,
+        next_at=row.next_at,
+        give_up_at=row.give_up_at,
+        lease_owner=row.lease_owner,
+        lease_until=row.lease_until,
+        reason=row.reason,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

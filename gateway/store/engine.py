@@ -1,0 +1,158 @@
+"""The store: one database, short transactions, and the ledger written with each of them.
+
+What enters: a database URL. What leaves: `transaction()` and `reading()`. Inside a
+transaction, `record()` collects ledger entries; they are appended last, just before the
+commit, so that the ledger's head is locked for the shortest time and no act is committed
+without its entries. A transaction never spans a network call.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from gateway.errors import StoreUnavailableError
+from gateway.ledger.entry import Entry
+from gateway.store import ledger
+from gateway.store.vault import Vault
+
+_READ_ONLY = "gateway_read_only"
+
+
+@dataclass(slots=True, kw_only=True)
+class Transaction:
+    """One open transaction: the connection, the instant, and what it will record."""
+
+    connection: Connection
+    at: datetime
+    vault: Vault
+    entries: list[Entry] = field(default_factory=list)
+
+    def record(self, *entries: Entry) -> None:
+        """Queue ledger entries; they are written in this order, just before the commit."""
+        self.entries.extend(entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One open read: a consistent view, no writes."""
+
+    connection: Connection
+    vault: Vault
+
+
+class Store:
+    """The database. Safe to share between threads, not between processes: see `close`."""
+
+    def __init__(
+        self, url: str, *, vault: Vault, ledger_origin: str, timeout: timedelta, pool_size: int
+    ) -> None:
+        self.engine = make_engine(url, timeout=timeout, pool_size=pool_size)
+        self.vault = vault
+        self.ledger_origin = ledger_origin
+        self._timeout = timeout
+        is_embedded = self.engine.dialect.name == "sqlite"
+        self._writing = threading.Lock() if is_embedded else None
+
+    @contextmanager
+    def transaction(self, at: datetime) -> Iterator[Transaction]:
+        """Open a transaction that writes; commit at the end with its ledger entries.
+
+        An exception inside rolls everything back, the entries with it.
+
+        Raises:
+            StoreUnavailableError: the database did not answer in time. Nothing was written.
+        """
+        with self._one_writer(), self._connected() as connection, connection.begin():
+            tx = Transaction(connection=connection, at=at, vault=self.vault)
+            yield tx
+            if tx.entries:
+                ledger.append(connection, tx.entries, origin=self.ledger_origin, at=at)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """Open a read that never blocks a writer.
+
+        Raises:
+            StoreUnavailableError: the database did not answer in time.
+        """
+        with self._connected() as connection:
+            view = connection.execution_options(**{_READ_ONLY: True})
+            with view.begin():
+                yield Reading(connection=view, vault=self.vault)
+
+    def close(self) -> None:
+        """Give every connection back. Call it in a child process after a fork."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except (OperationalError, PoolTimeoutError) as error:
+            msg = "the database did not answer in time"
+            raise StoreUnavailableError(msg) from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                msg = "the connection to the database was lost"
+                raise StoreUnavailableError(msg) from error
+            raise
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """Queue the writers of this process: SQLite takes one at a time and polls unfairly."""
+        if self._writing is None:
+            yield
+            return
+        if not self._writing.acquire(timeout=self._timeout.total_seconds()):
+            msg = "another writer held the database for too long"
+            raise StoreUnavailableError(msg)
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+
+def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
+    """Make the engine for either database, every timeout set."""
+    seconds = timeout.total_seconds()
+    arguments: dict[str, Any] = {"pool_timeout": seconds, "pool_size": pool_size}
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_engine(url, connect_args={"timeout": seconds}, **arguments)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    limit = int(seconds * 1000)
+    return create_engine(
+        url,
+        connect_args={
+            "connect_timeout": max(2, int(seconds)),
+            "options": f"-c statement_timeout={limit} -c lock_timeout={limit}"
+            f" -c idle_in_transaction_session_timeout={limit * 6}",
+        },
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        max_overflow=0,
+        **arguments,
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # DB-API
+    """Durable before fast: WAL with a full sync at each commit."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once, so that what was read is still true at the commit."""
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,61 @@
+"""Persons: one random handle for each (patient, practice), so practices cannot be linked."""
+
+import secrets
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+from gateway.errors import StoreUnavailableError
+from gateway.referral.identifiers import Handle, NhsNumber, OdsCode
+from gateway.store.engine import Reading, Transaction
+from gateway.store.tables import person
+from gateway.store.vault import RowKey
+
+
+def find_handle(view: Reading | Transaction, practice: OdsCode, number: NhsNumber) -> Handle | None:
+    """Find the handle of a patient at a practice by the keyed hash of the NHS number."""
+    lookup = view.vault.lookup("nhs-number", practice, number)
+    found = view.connection.execute(
+        select(person.c.handle).where(person.c.lookup == lookup)
+    ).scalar_one_or_none()
+    return Handle(found) if found else None
+
+
+def meet(tx: Transaction, practice: OdsCode, number: NhsNumber | None) -> Handle:
+    """Find or make the handle of a patient at a practice.
+
+    Without an NHS number nobody can be recognised: each time is a new handle.
+    """
+    if number is not None and (known := find_handle(tx, practice, number)):
+        return known
+    handle = Handle(secrets.token_hex(16))
+    key = tx.vault.new_key(f"person/{handle}")
+    row = {
+        "handle": handle,
+        "practice": practice,
+        "lookup": tx.vault.lookup("nhs-number", practice, number) if number else None,
+        "wrapped_key": key.wrapped,
+        "sealed_nhs_number": (
+            tx.vault.seal(key, number.encode(), f"person/{handle}/nhs-number") if number else None
+        ),
+        "created_at": tx.at,
+    }
+    if number is None or tx.connection.dialect.name == "sqlite":
+        tx.connection.execute(insert(person).values(row))
+        return handle
+    # Two web processes may meet the same person at once: the second takes the first's handle.
+    statement = postgresql_insert(person).values(row)
+    tx.connection.execute(statement.on_conflict_do_nothing(index_elements=["lookup"]))
+    known = find_handle(tx, practice, number)
+    if known is None:
+        msg = "a person row vanished inside its own transaction"
+        raise StoreUnavailableError(msg)
+    return known
+
+
+def key_of(view: Reading | Transaction, handle: Handle) -> RowKey:
+    """Open the key under which this person's decisions are sealed."""
+    wrapped = view.connection.execute(
+        select(person.c.wrapped_key).where(person.c.handle == handle)
+    ).scalar_one()
+    return view.vault.open_key(wrapped, f"person/{handle}")

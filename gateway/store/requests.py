@@ -1,0 +1,86 @@
+"""Requests: what each sender has sent before, so that a repeat gets the first answer."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from gateway.errors import DuplicateRequestError
+from gateway.referral.identifiers import ClientId, ReferralId, RequestId
+from gateway.referral.model import Envelope
+from gateway.store.engine import Reading, Transaction
+from gateway.store.tables import request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What was answered where a decision refused. No patient data."""
+
+    code: str
+    spine_code: str
+    external_text: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A request that this sender sent before, and what became of it."""
+
+    body_sha256: str
+    referral: ReferralId | None
+    refusal: Refusal | None
+
+
+def find(view: Reading | Transaction, client: ClientId, request_id: RequestId) -> Answered | None:
+    """Look up what this sender's request id was answered with."""
+    row = view.connection.execute(
+        select(request).where(request.c.client == client, request.c.request_id == request_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Answered(
+        body_sha256=row.body_sha256,
+        referral=ReferralId(row.referral) if row.referral else None,
+        refusal=Refusal(**json.loads(row.refusal)) if row.refusal else None,
+    )
+
+
+def claim(tx: Transaction, envelope: Envelope) -> None:
+    """Take a request id for this transaction, before anything else is written.
+
+    A second sender of the same id waits here until the first has committed.
+
+    Raises:
+        DuplicateRequestError: another transaction took it meanwhile; read its answer anew.
+    """
+    try:
+        tx.connection.execute(
+            insert(request).values(
+                client=envelope.sender.client,
+                request_id=envelope.request_id,
+                body_sha256=envelope.body_sha256,
+                received_at=tx.at,
+            )
+        )
+    except IntegrityError as error:
+        msg = "this request id was used before"
+        raise DuplicateRequestError(msg) from error
+
+
+def answer(
+    tx: Transaction,
+    envelope: Envelope,
+    *,
+    referral: ReferralId | None = None,
+    refusal: Refusal | None = None,
+) -> None:
+    """Note what the request came to."""
+    tx.connection.execute(
+        update(request)
+        .where(
+            request.c.client == envelope.sender.client,
+            request.c.request_id == envelope.request_id,
+        )
+        .values(referral=referral, refusal=json.dumps(asdict(refusal)) if refusal else None)
+    )

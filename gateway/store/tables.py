@@ -1,0 +1,212 @@
+"""The tables. Patient data stands only in columns whose name begins with `sealed`.
+
+A sealed column is AES-256-GCM under a key of its own row, itself wrapped by a
+key-encryption key that is not in the database; `lookup` columns are keyed hashes.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from gateway.store.types import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_UUID = String(36)
+_CODE = String(64)
+_ODS = String(10)
+_HANDLE = String(32)
+_SHA256_HEX = String(64)
+
+directory_record = Table(
+    "directory_record",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("key", _CODE, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("also", _CODE, comment="second name: DoS service id, or an agreement's practice"),
+    Column("valid_from", Instant, nullable=False),
+    Column("valid_to", Instant, comment="empty: still valid"),
+    Column("recorded_at", Instant, nullable=False),
+    Column("body", Text, nullable=False),
+    Index(None, "kind", "also"),
+)
+
+access_token = Table(
+    "access_token",
+    metadata,
+    Column("token_sha256", LargeBinary(32), primary_key=True),
+    Column("client", _CODE, nullable=False),
+    Column("ods", _ODS, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+client_assertion = Table(
+    "client_assertion",
+    metadata,
+    Column("client", _CODE, primary_key=True),
+    Column("jti", String(128), primary_key=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("handle", _HANDLE, primary_key=True),
+    Column("practice", _ODS, nullable=False),
+    Column("lookup", LargeBinary(32), unique=True, comment="empty: no NHS number was given"),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed_nhs_number", LargeBinary),
+    Column("created_at", Instant, nullable=False),
+)
+
+referral = Table(
+    "referral",
+    metadata,
+    Column("id", _UUID, primary_key=True),
+    Column("reference", String(16), nullable=False, unique=True),
+    Column("practice", _ODS, nullable=False),
+    Column("sender", _CODE, nullable=False),
+    Column("subject", _HANDLE, ForeignKey("person.handle"), nullable=False),
+    Column("door", String(8), nullable=False),
+    Column("request_id", _UUID, nullable=False),
+    Column("correlation_id", _UUID, nullable=False),
+    Column("purpose", _CODE, nullable=False),
+    Column("service", _CODE, nullable=False),
+    Column("provider", _ODS, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("hold_code", _CODE),
+    Column("hold_text", Text),
+    Column("hold_remedy", Text),
+    Column("hold_owner", _CODE),
+    Column("hold_due", Instant),
+    Column("closed_because", _CODE),
+    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("sealed_body", LargeBinary, nullable=False, comment="the bytes as received"),
+    Column("version", Integer, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index(None, "practice", "subject"),
+    Index(None, "practice", "updated_at", "id"),
+    Index(None, "state"),
+    CheckConstraint(
+        "(state = 'held') = (hold_code IS NOT NULL AND hold_owner IS NOT NULL"
+        " AND hold_due IS NOT NULL)",
+        name="a_hold_has_a_reason_and_an_owner",
+    ),
+    CheckConstraint(
+        "(state = 'closed') = (closed_because IS NOT NULL)", name="a_closing_has_a_reason"
+    ),
+)
+
+referral_identifier = Table(
+    "referral_identifier",
+    metadata,
+    Column("referral", _UUID, ForeignKey("referral.id"), primary_key=True),
+    Column("lookup", LargeBinary(32), primary_key=True),
+    Index(None, "lookup"),
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("client", _CODE, primary_key=True),
+    Column("request_id", _UUID, primary_key=True),
+    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("referral", _UUID, ForeignKey("referral.id")),
+    Column("refusal", Text, comment="JSON: what was answered where nothing was accepted"),
+    Column("received_at", Instant, nullable=False),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", _UUID, primary_key=True),
+    Column("stage", String(16), nullable=False),
+    Column("referral", _UUID, ForeignKey("referral.id"), index=True),
+    Column("delivery", _UUID),
+    Column("practice", _ODS, nullable=False),
+    Column("subject", _HANDLE, ForeignKey("person.handle"), nullable=False),
+    Column("service", _CODE),
+    Column("provider", _ODS),
+    Column("purpose", _CODE, nullable=False),
+    Column("effect", String(8), nullable=False),
+    Column("primary_rule", String(16), nullable=False),
+    Column("code", _CODE, nullable=False),
+    Column("policy_version", _SHA256_HEX, nullable=False),
+    Column("payload_sha256", _SHA256_HEX, nullable=False),
+    Column("sealed_detail", LargeBinary, nullable=False, comment="facts and reasons as decided"),
+    Column("decided_at", Instant, nullable=False),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("id", _UUID, primary_key=True, comment="also the idempotency key of each attempt"),
+    Column("referral", _UUID, ForeignKey("referral.id"), nullable=False, index=True),
+    Column("service", _CODE, nullable=False),
+    Column("provider", _ODS, nullable=False),
+    Column("endpoint", _CODE, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("give_up_at", Instant, nullable=False),
+    Column("lease_owner", _CODE),
+    Column("lease_until", Instant),
+    Column("reason", _CODE),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index(None, "state", "next_at"),
+    Index(None, "provider", "updated_at", "id"),
+    UniqueConstraint("referral", "service"),
+    CheckConstraint(
+        "(state = 'in-flight') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL)",
+        name="a_flight_has_a_lease",
+    ),
+)
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("log", String(128), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+)
+
+ledger_entry = Table(
+    "ledger_entry",
+    metadata,
+    Column("log", String(128), ForeignKey("ledger_head.log"), primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("practice", _ODS),
+    Column("subject", _HANDLE),
+    Column("kind", String(32), nullable=False),
+    Column("referral", _UUID, comment="copy of refs.referral, for look-ups"),
+    Column("body", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary(32), nullable=False),
+    Index(None, "log", "subject", "idx"),
+    Index(None, "log", "practice", "idx"),
+    Index(None, "referral"),
+)
