@@ -18,7 +18,8 @@ The house, in layers (each imports downward only; checked by import-linter)::
     inbound | outbound | console            front door, back door, the window
     journey                                 THE WALK: one flow a function
     store                                   MEMORY: the only SQL
-    fhir | mapping                          WIRE: bytes <-> resources
+    mapping                                 WIRE: referral -> destination format
+    fhir                                    WIRE: bytes <-> resources
     consent | routing | ledger              RULES: pure functions
     referral                                NOUNS: identifiers, model, lifecycle, directory
     errors                                  the error tree

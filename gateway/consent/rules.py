@@ -7,7 +7,7 @@ Texts name no person and quote no message. Patient texts aim at a reading age of
 
 from gateway.consent.decide import Effect, Ground, Policy, Rule, SpineCode
 from gateway.consent.directives import ConsentState
-from gateway.consent.facts import Action, AgreementFact, Facts, PurposeClass
+from gateway.consent.facts import CLASS_OF, Action, AgreementFact, Facts, PurposeClass
 from gateway.consent.kleene import among, both, either, negate
 from gateway.referral.directory import AgreementKind, ProviderRole, SwitchValue
 
@@ -345,3 +345,13 @@ POLICY = Policy(
     explains_missing_ground=frozenset({"R30b", "R33", "R34", "R01"}),
     obligations=obligations,
 )
+
+
+def handling_labels(purpose: str) -> tuple[str, ...]:
+    """Name the obligations that travel with data released for this purpose.
+
+    Returns: codes of v3-ActCode for `meta.security`, in alphabetical order.
+    """
+    if CLASS_OF.get(purpose) is PurposeClass.EXPLICIT:
+        return ("NORDSCLCD", "NOREUSE")
+    return ()

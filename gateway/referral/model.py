@@ -14,7 +14,6 @@ from gateway.referral.identifiers import (
     CorrelationId,
     DeliveryId,
     DosServiceId,
-    EndpointId,
     Handle,
     NhsNumber,
     OdsCode,
@@ -79,27 +78,24 @@ class PatientInMessage:
     """What the message says of the person, as far as decisions need it.
 
     `practices` are the ODS codes that the Patient names as its general practitioner or
-    managing organisation. `deceased` None: the message states a date or flag that could
-    not be read.
+    managing organisation.
     """
 
     nhs_number: NhsNumber | None
     practices: frozenset[OdsCode]
-    deceased: bool | None
+    deceased: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingReferral:
     """One referral as read from a message: the tree, and what was found in it.
 
-    `resources` maps every reference by which the message may name a resource (fullUrl,
-    `#id`, `Type/id`) to that resource. `letter` says that a professional letter with its
-    content is attached. `organisations` maps references to the ODS code behind them.
+    `letter` says that a professional letter with its content is attached. `organisations`
+    maps the references of the message to the ODS code behind them.
     """
 
     tree: JsonObject
     service_request: JsonObject
-    resources: Mapping[str, JsonObject] = field(repr=False)
     organisations: Mapping[str, OdsCode] = field(repr=False)
     patient: PatientInMessage
     requester: OdsCode
@@ -162,7 +158,6 @@ class Delivery:
     referral: ReferralId
     service: ServiceId
     provider: OdsCode
-    endpoint: EndpointId
     state: DeliveryState
     attempts: int
     next_at: datetime

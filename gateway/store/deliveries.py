@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Row, and_, insert, or_, select, update
 
-from gateway.errors import NotFoundError
-from gateway.referral.identifiers import DeliveryId, EndpointId, OdsCode, ReferralId, ServiceId
+from gateway.errors import StoreUnavailableError
+from gateway.referral.identifiers import DeliveryId, OdsCode, ReferralId, ServiceId
 from gateway.referral.lifecycle import DeliveryState, move_delivery
 from gateway.referral.model import Delivery
 from gateway.store.engine import Reading, Transaction
@@ -54,15 +54,12 @@ def claim(tx: Transaction, *, worker: str, lease: timedelta) -> tuple[Delivery, 
     return before, _delivery(claimed)
 
 
-def still_leased(tx: Transaction, claimed: Delivery) -> bool:
-    """Lock a claimed delivery and tell whether the lease is still this worker's."""
-    row = tx.connection.execute(
-        select(delivery.c.state, delivery.c.lease_owner, delivery.c.attempts)
-        .where(delivery.c.id == claimed.id)
-        .with_for_update()
-    ).one()
-    present = (row.state, row.lease_owner, row.attempts)
-    return present == (DeliveryState.IN_FLIGHT, claimed.lease_owner, claimed.attempts)
+def is_still_leased(tx: Transaction, claimed: Delivery) -> bool:
+    """Lock a claimed delivery and tell whether nobody has touched it since."""
+    version = tx.connection.execute(
+        select(delivery.c.version).where(delivery.c.id == claimed.id).with_for_update()
+    ).scalar_one()
+    return bool(version == claimed.version)
 
 
 def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
@@ -70,7 +67,7 @@ def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
 
     Raises:
         IllegalMoveError: the lifecycle has no such move.
-        NotFoundError: the row was moved by another since it was read.
+        StoreUnavailableError: it was moved by another since it was read; try again.
     """
     if changed.state is not present.state:
         move_delivery(present.state, changed.state)
@@ -81,7 +78,7 @@ def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
     )
     if done.rowcount != 1:
         msg = "the delivery was moved by somebody else at the same moment"
-        raise NotFoundError(msg)
+        raise StoreUnavailableError(msg)
 
 
 def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[Delivery]:
@@ -111,7 +108,6 @@ def _row(d: Delivery) -> dict[str, Any]:
         "referral": d.referral,
         "service": d.service,
         "provider": d.provider,
-        "endpoint": d.endpoint,
         "state": d.state,
         "attempts": d.attempts,
         "next_at": d.next_at,
@@ -131,7 +127,6 @@ def _delivery(row: Row[Any]) -> Delivery:
         referral=ReferralId(row.referral),
         service=ServiceId(row.service),
         provider=OdsCode(row.provider),
-        endpoint=EndpointId(row.endpoint),
         state=DeliveryState(row.state),
         attempts=row.attempts,
         next_at=row.next_at,

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gateway.errors import StoreUnavailableError
 from gateway.ledger.entry import Entry
-from gateway.store import ledger
+from gateway.store.ledger import append
 from gateway.store.vault import Vault
 
 _READ_ONLY = "gateway_read_only"
@@ -74,7 +74,7 @@ class Store:
             tx = Transaction(connection=connection, at=at, vault=self.vault)
             yield tx
             if tx.entries:
-                ledger.append(connection, tx.entries, origin=self.ledger_origin, at=at)
+                append(connection, tx.entries, origin=self.ledger_origin, at=at)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

@@ -167,7 +167,6 @@ delivery = Table(
     Column("referral", _UUID, ForeignKey("referral.id"), nullable=False, index=True),
     Column("service", _CODE, nullable=False),
     Column("provider", _ODS, nullable=False),
-    Column("endpoint", _CODE, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),

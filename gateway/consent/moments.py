@@ -1,0 +1,93 @@
+"""FHIR dateTime and Period against one instant, in three-valued logic.
+
+What enters: text as sent, and an aware instant. What leaves: True, False, or None where the
+text is unreadable or too coarse to tell. A date carries no offset; it is taken for a day of
+the United Kingdom, which in summer begins and ends one hour before UTC's day.
+Source: FHIR R4, datatypes, dateTime and Period.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gateway.consent.kleene import both, negate
+from gateway.referral.json import JsonObject, string
+
+_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}){0,2}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_UK_SUMMER = timedelta(hours=1)
+_CLOCK_SKEW = timedelta(minutes=5)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Span:
+    """The instants that a dateTime stands for: from `first`, up to but not with `after`."""
+
+    first: datetime
+    after: datetime
+    slack: timedelta
+
+
+def is_within(period: JsonObject | None, at: datetime) -> bool | None:
+    """Whether an instant lies in a Period; a bound that is absent does not bound."""
+    if period is None:
+        return True
+    try:
+        start, end = (_span(text) for text in (string(period, "start"), string(period, "end")))
+    except ValueError:
+        return None
+    begun = True if start is None else _has_come(start.first, start.slack, at)
+    ended = False if end is None else _has_come(end.after, end.slack, at)
+    return both(begun, negate(ended))
+
+
+def is_past(text: str | None, at: datetime) -> bool | None:
+    """Whether a dateTime is there, readable and, but for clocks that differ, not to come."""
+    try:
+        span = _span(text)
+    except ValueError:
+        return False
+    return False if span is None else _has_come(span.first, span.slack, at + _CLOCK_SKEW)
+
+
+def _has_come(moment: datetime, slack: timedelta, at: datetime) -> bool | None:
+    if at >= moment:
+        return True
+    return None if at >= moment - slack else False
+
+
+def _span(text: str | None) -> _Span | None:
+    if text is None:
+        return None
+    if _TIME.fullmatch(text):
+        moment = datetime.fromisoformat(text)  # a fraction finer than microseconds is cut off
+        return _Span(
+            first=moment, after=_later(moment, timedelta(microseconds=1)), slack=timedelta()
+        )
+    if not _DATE.fullmatch(text):
+        msg = "a dateTime is a date, or a date and time with its offset"
+        raise ValueError(msg)
+    pieces = [int(piece) for piece in text.split("-")]
+    year, month, day = pieces + [1] * (3 - len(pieces))
+    first = datetime(year, month, day, tzinfo=UTC)
+    return _Span(first=first, after=_next(first, len(pieces)), slack=_UK_SUMMER)
+
+
+def _next(first: datetime, pieces: int) -> datetime:
+    """Return the start of the year, month or day that follows."""
+    if pieces == len(("year",)):
+        return _later(first, timedelta(days=366)).replace(month=1, day=1)
+    if pieces == len(("year", "month")):
+        return _later(first, timedelta(days=31)).replace(day=1)
+    return _later(first, timedelta(days=1))
+
+
+def _later(moment: datetime, by: timedelta) -> datetime:
+    """Add, where the calendar goes on; `9999-12-31` is how some systems write "for ever"."""
+    try:
+        return moment + by
+    except OverflowError:
+        return _NEVER

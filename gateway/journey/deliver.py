@@ -1,0 +1,195 @@
+"""Bring one due referral to its service.
+
+What enters: a worker with time on its hands. What leaves: at most one attempt, its release
+and its outcome on record. Must never: send without a decision taken in the same transaction
+as the release, hold a transaction while the network answers, send after the lease has ended,
+or forget a delivery.
+
+The claim is committed before anything is opened, so a message that kills its worker costs
+one lease and never blocks those behind it.
+"""
+
+import hashlib
+from dataclasses import replace
+
+from gateway.consent.decide import Effect
+from gateway.errors import DamagedRecordError, DeliveryError, KeyMissingError, MessageError
+from gateway.fhir.json_text import read_json
+from gateway.fhir.read_referral import read_referral
+from gateway.journey import settle
+from gateway.journey.consider import About, Answer, consider, keep
+from gateway.journey.gateway import Gateway, Parcel
+from gateway.ledger.entry import DeliveryLeaseLapsed, DeliveryReleased
+from gateway.ledger.kinds import Stage
+from gateway.referral.directory import Endpoint
+from gateway.referral.identifiers import DecisionId
+from gateway.referral.json import JsonObject
+from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.model import Delivery, Referral
+from gateway.routing.candidates import Candidate
+from gateway.store import deliveries, referrals
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.engine import Transaction
+
+ACTOR = "worker"
+
+
+def deliver_next(worker: str, gateway: Gateway) -> bool:
+    """Make one attempt at the delivery that is due longest.
+
+    --- transaction: claim ---
+    1. Lease the delivery; note it if its last worker did not come back.
+    --- transaction: release ---
+    2. Open the bytes as received, and map them to the exact bytes that would leave.
+    3. Decide again, on those bytes and the facts of this moment.
+    4. PERMIT: record the release. HOLD or DENY: stop, and record that.
+    --- no transaction ---
+    5. Send, unless too little of the lease is left; wait for the answer.
+    --- transaction: settle ---
+    6. Record what came of it: delivered, again later, refused, or given up.
+
+    Returns: whether there was anything to do.
+
+    Raises:
+        StoreUnavailableError: nothing is lost; the lease ends and another worker takes over.
+    """
+    claimed = _claim(worker, gateway)
+    if claimed is None:
+        return False
+    try:
+        parcel = _release(claimed, gateway)
+    except (DamagedRecordError, KeyMissingError, MessageError):
+        settle.unsendable(claimed, gateway)
+        return True
+    if parcel is not None:
+        _attempt(parcel, gateway)
+    return True
+
+
+def _claim(worker: str, gateway: Gateway) -> Delivery | None:
+    with gateway.store.transaction(gateway.clock()) as tx:
+        taken = deliveries.claim(tx, worker=worker, lease=gateway.schedule.lease)
+        if taken is None:
+            return None
+        before, claimed = taken
+        present = referrals.get(tx, claimed.referral)
+        if before.state is DeliveryState.IN_FLIGHT and before.lease_until is not None:
+            tx.record(
+                DeliveryLeaseLapsed(
+                    actor=ACTOR,
+                    practice=present.practice,
+                    subject=present.subject,
+                    referral=present.id,
+                    delivery=before.id,
+                    recipient=before.provider,
+                    attempt=before.attempts,
+                    lease_until=before.lease_until,
+                )
+            )
+            if tx.at >= before.give_up_at:
+                settle.give_up(tx, claimed, present, gateway, reason="NO_WORKER_RETURNED")
+                return None
+        else:
+            referrals.change(tx, present, replace(present, state=ReferralState.IN_FLIGHT))
+        return claimed
+
+
+def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
+    """Steps 2 to 4. None: the rules said no, or the lease was lost; that is on record."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if not deliveries.is_still_leased(tx, claimed):
+            return None
+        present = referrals.get(tx, claimed.referral)
+        directory = DirectoryAsOf(tx, tx.at)
+        service = directory.service(claimed.service)
+        endpoint = directory.endpoint(service.endpoint) if service else None
+        received = referrals.body_of(tx, present.id)
+        incoming = read_referral(read_json(received))
+        body = _body(gateway, endpoint, incoming.tree, present, claimed)
+        answer = consider(
+            tx,
+            gateway,
+            incoming,
+            Candidate(service=service if endpoint else None, purpose=present.purpose),
+            practice=present.practice,
+            payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
+        )
+        body_sha256 = hashlib.sha256(body).hexdigest()
+        decision = _keep(tx, gateway, answer, present, claimed, body_sha256)
+        if answer.verdict.effect is not Effect.PERMIT or endpoint is None:
+            settle.stopped(tx, claimed, present, gateway, answer.verdict, decision)
+            return None
+        tx.record(_released(claimed, present, decision, body_sha256))
+        return Parcel(
+            delivery=claimed,
+            referral=present,
+            endpoint=endpoint,
+            body=body,
+            body_sha256=body_sha256,
+        )
+
+
+def _attempt(parcel: Parcel, gateway: Gateway) -> None:
+    """Steps 5 and 6. Whatever the clock says, nothing is sent once the lease has ended."""
+    lease_until = parcel.delivery.lease_until
+    left = (lease_until - gateway.clock()) if lease_until else gateway.schedule.lease
+    destination = gateway.destinations[parcel.endpoint.transport]
+    try:
+        acknowledged = destination.send(parcel, timeout=left - gateway.schedule.margin)
+    except DeliveryError as failure:
+        settle.failed(parcel.delivery, failure, gateway)
+    else:
+        settle.delivered(parcel.delivery, acknowledged, gateway)
+
+
+def _body(
+    gateway: Gateway,
+    endpoint: Endpoint | None,
+    tree: JsonObject,
+    present: Referral,
+    claimed: Delivery,
+) -> bytes:
+    """Map the message; nothing is mapped where there is nowhere to send it."""
+    if endpoint is None:
+        return b""
+    return gateway.destinations[endpoint.transport].prepare(tree, present, claimed)
+
+
+def _keep(
+    tx: Transaction,
+    gateway: Gateway,
+    answer: Answer,
+    present: Referral,
+    claimed: Delivery,
+    body_sha256: str,
+) -> DecisionId:
+    about = About(
+        stage=Stage.RELEASE,
+        practice=present.practice,
+        subject=present.subject,
+        referral=present.id,
+        delivery=claimed.id,
+        payload_sha256=body_sha256,
+        actor=ACTOR,
+    )
+    return keep(tx, gateway, answer, about)
+
+
+def _released(
+    claimed: Delivery, present: Referral, decision: DecisionId, body_sha256: str
+) -> DeliveryReleased:
+    if claimed.lease_until is None:
+        msg = "a claimed delivery has a lease"
+        raise AssertionError(msg)
+    return DeliveryReleased(
+        actor=ACTOR,
+        practice=present.practice,
+        subject=present.subject,
+        referral=present.id,
+        delivery=claimed.id,
+        recipient=claimed.provider,
+        decision=decision,
+        attempt=claimed.attempts,
+        payload_sha256=body_sha256,
+        lease_until=claimed.lease_until,
+    )

@@ -1,0 +1,222 @@
+"""How an attempt ends: delivered, again later, refused, stopped by the rules, or given up.
+
+What enters: a claimed delivery and what came of it. What leaves: the delivery's and the
+referral's next state with their ledger entries, in one transaction. A worker whose lease
+was taken over settles nothing: the attempt that took it over speaks for the delivery.
+"""
+
+from dataclasses import replace
+
+from gateway.consent.decide import Effect, Verdict
+from gateway.errors import DeliveryError, Phase
+from gateway.journey.consider import hold_for, record_hold
+from gateway.journey.gateway import Acknowledgement, Gateway
+from gateway.ledger.entry import (
+    DeliveryDeadLettered,
+    DeliveryDelivered,
+    DeliveryRefused,
+    DeliveryUnknown,
+    ReferralClosed,
+)
+from gateway.referral.identifiers import DecisionId
+from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.model import Delivery, Hold, Referral
+from gateway.store import deliveries, referrals
+from gateway.store.engine import Transaction
+
+ACTOR = "worker"
+
+
+def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway) -> None:
+    """The destination has it."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if not deliveries.is_still_leased(tx, claimed):
+            return
+        present = referrals.get(tx, claimed.referral)
+        _end(tx, claimed, DeliveryState.DELIVERED, reason=None)
+        referrals.change(tx, present, replace(present, state=ReferralState.DELIVERED))
+        tx.record(
+            DeliveryDelivered(
+                actor=ACTOR,
+                practice=present.practice,
+                subject=present.subject,
+                referral=present.id,
+                delivery=claimed.id,
+                recipient=claimed.provider,
+                attempt=claimed.attempts,
+                status=acknowledged.status,
+            )
+        )
+
+
+def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
+    """The attempt failed: try again later, unless that cannot help or time is up."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if not deliveries.is_still_leased(tx, claimed):
+            return
+        present = referrals.get(tx, claimed.referral)
+        if not failure.may_retry:
+            _refused_by_destination(tx, claimed, present, failure, gateway)
+            return
+        wait = gateway.schedule.wait(claimed.attempts, gateway.chance())
+        next_at = tx.at + max(wait, failure.retry_after or wait)
+        if next_at >= claimed.give_up_at:
+            give_up(tx, claimed, present, gateway, reason=f"GIVEN_UP.{failure.phase}")
+            return
+        deliveries.change(
+            tx,
+            claimed,
+            replace(
+                claimed,
+                state=DeliveryState.QUEUED,
+                next_at=next_at,
+                lease_owner=None,
+                lease_until=None,
+                reason=failure.phase,
+            ),
+        )
+        referrals.change(tx, present, replace(present, state=ReferralState.QUEUED))
+        tx.record(
+            DeliveryUnknown(
+                actor=ACTOR,
+                practice=present.practice,
+                subject=present.subject,
+                referral=present.id,
+                delivery=claimed.id,
+                recipient=claimed.provider,
+                attempt=claimed.attempts,
+                phase=failure.phase,
+                next_at=next_at,
+            )
+        )
+
+
+def stopped(
+    tx: Transaction,
+    claimed: Delivery,
+    present: Referral,
+    gateway: Gateway,
+    verdict: Verdict,
+    decision: DecisionId,
+) -> None:
+    """The rules said no at the last moment: a DENY closes the referral, a HOLD holds it."""
+    _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code)
+    tx.record(_refused(claimed, present, Phase.PREPARE, verdict.code, decision))
+    if verdict.effect is Effect.DENY:
+        closed = replace(present, state=ReferralState.CLOSED, closed_because=verdict.code)
+        referrals.change(tx, present, closed)
+        tx.record(
+            ReferralClosed(
+                actor=ACTOR,
+                practice=present.practice,
+                subject=present.subject,
+                referral=present.id,
+                reason=verdict.code,
+            )
+        )
+        return
+    held = replace(present, state=ReferralState.HELD, hold=hold_for(verdict, tx, gateway))
+    referrals.change(tx, present, held)
+    record_hold(tx, held, decision=decision, delivery=claimed.id, actor=ACTOR)
+
+
+def unsendable(claimed: Delivery, gateway: Gateway) -> None:
+    """The stored message cannot be opened or mapped; no later attempt will change that."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if deliveries.is_still_leased(tx, claimed):
+            present = referrals.get(tx, claimed.referral)
+            give_up(tx, claimed, present, gateway, reason="MESSAGE_CANNOT_BE_PREPARED")
+
+
+def give_up(
+    tx: Transaction, claimed: Delivery, present: Referral, gateway: Gateway, *, reason: str
+) -> None:
+    """Make no further attempt; the referral is held for the operator."""
+    _end(tx, claimed, DeliveryState.DEAD_LETTERED, reason=reason)
+    tx.record(
+        DeliveryDeadLettered(
+            actor=ACTOR,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            delivery=claimed.id,
+            recipient=claimed.provider,
+            attempt=claimed.attempts,
+            reason=reason,
+        )
+    )
+    _hold_for_operator(
+        tx,
+        claimed,
+        present,
+        gateway,
+        code=reason,
+        text="The service could not be reached in the time allowed, or the message could not"
+        " be prepared.",
+        remedy="Find out why with the provider, then order a replay; or refer elsewhere.",
+    )
+
+
+def _refused_by_destination(
+    tx: Transaction, claimed: Delivery, present: Referral, failure: DeliveryError, gateway: Gateway
+) -> None:
+    code = f"REFUSED_BY_PROVIDER.{failure.status}" if failure.status else "REFUSED_BY_PROVIDER"
+    _end(tx, claimed, DeliveryState.REFUSED, reason=code)
+    tx.record(_refused(claimed, present, failure.phase, code, None))
+    _hold_for_operator(
+        tx,
+        claimed,
+        present,
+        gateway,
+        code=code,
+        text="The provider's system refused the referral.",
+        remedy="Ask the provider why; mend the cause and order a replay, or refer elsewhere.",
+    )
+
+
+def _hold_for_operator(  # noqa: PLR0913  # a hold has this many parts
+    tx: Transaction,
+    claimed: Delivery,
+    present: Referral,
+    gateway: Gateway,
+    *,
+    code: str,
+    text: str,
+    remedy: str,
+) -> None:
+    hold = Hold(
+        code=code,
+        text=text,
+        remedy=remedy,
+        owner="operator",
+        due=tx.at + gateway.schedule.hold_due,
+    )
+    held = replace(present, state=ReferralState.HELD, hold=hold)
+    referrals.change(tx, present, held)
+    record_hold(tx, held, decision=None, delivery=claimed.id, actor=ACTOR)
+
+
+def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: str | None) -> None:
+    ended = replace(claimed, state=state, lease_owner=None, lease_until=None, reason=reason)
+    deliveries.change(tx, claimed, ended)
+
+
+def _refused(
+    claimed: Delivery,
+    present: Referral,
+    phase: Phase,
+    code: str,
+    decision: DecisionId | None,
+) -> DeliveryRefused:
+    return DeliveryRefused(
+        actor=ACTOR,
+        practice=present.practice,
+        subject=present.subject,
+        referral=present.id,
+        delivery=claimed.id,
+        recipient=claimed.provider,
+        decision=decision,
+        attempt=claimed.attempts,
+        phase=phase,
+        code=code,
+    )

@@ -1,0 +1,145 @@
+"""A referral becomes the FHIR R4 transaction that a provider's server receives.
+
+What enters: the message as received and the delivery. What leaves: one transaction Bundle,
+the same bytes at every attempt: the hop's Task, then the ServiceRequest, then everything
+that came with it. What the sender wrote is kept; added are our reference, the handling
+labels of the purpose, and the Task. Source: FHIR R4, http.html, section 3.1.0.11; the
+Clinical Order Workflow guide for the Task.
+"""
+
+import copy
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from gateway.consent.rules import handling_labels
+from gateway.fhir.references import Index, index
+from gateway.referral.identifiers import ODS_CODE_SYSTEM, OWN_BASE, REFERENCE_SYSTEM, OdsCode
+from gateway.referral.json import Json, JsonObject, child, objects, string
+from gateway.referral.lifecycle import TaskStatus
+from gateway.referral.model import Delivery, Referral
+
+DELIVERY_SYSTEM = f"{OWN_BASE}/Id/delivery"
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_TASK_CODE = "http://hl7.org/fhir/CodeSystem/task-code"
+_NOT_FORWARDED = frozenset({"MessageHeader"})
+
+
+def transaction_for(message: JsonObject, referral: Referral, delivery: Delivery) -> JsonObject:
+    """Map one referral to the transaction that brings it to one service.
+
+    1. Name every part with a urn:uuid that is the same at each attempt.
+    2. Copy the parts, their references rewritten to these names.
+    3. Mark the ServiceRequest with our reference and the purpose's handling labels.
+    4. Put the hop's Task before it; both are created once only, however often this is sent.
+    """
+    parts = index(message)
+    names = _names(parts, referral)
+    entries = []
+    for part in parts.parts:
+        if part.type in _NOT_FORWARDED or ".contained[" in part.path:
+            continue
+        resource = _rewritten(copy.deepcopy(part.resource), _rewrites(parts, names))
+        entries.append(_entry(names[part.path], resource))
+    request = next(e for e in entries if string(_resource(e), "resourceType") == "ServiceRequest")
+    _mark(_resource(request), referral)
+    entries.remove(request)
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "timestamp": _instant(delivery.created_at),
+        "entry": [
+            _once(_entry(f"urn:uuid:{delivery.id}", _task(request, referral, delivery))),
+            _once(request),
+            *entries,
+        ],
+    }
+
+
+def _names(parts: Index, referral: Referral) -> Mapping[str, str]:
+    """Name each part by where it stands; the ServiceRequest by the referral's own id."""
+    return {
+        part.path: "urn:uuid:"
+        + (referral.id if part.type == "ServiceRequest" else referral.id.part(part.path))
+        for part in parts.parts
+    }
+
+
+def _rewrites(parts: Index, names: Mapping[str, str]) -> Mapping[str, str]:
+    return {
+        reference: names[part.path]
+        for reference, part in parts.by_reference.items()
+        if not reference.startswith("#")
+    }
+
+
+def _rewritten(value: JsonObject, rewrites: Mapping[str, str]) -> JsonObject:
+    """Point every reference inside the message to the part's new name, in place."""
+    waiting: list[Json] = [value]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        elif isinstance(node, dict):
+            reference = node.get("reference")
+            if isinstance(reference, str) and reference in rewrites:
+                node["reference"] = rewrites[reference]
+            waiting.extend(node.values())
+    return value
+
+
+def _entry(full_url: str, resource: JsonObject) -> JsonObject:
+    return {
+        "fullUrl": full_url,
+        "resource": resource,
+        "request": {"method": "POST", "url": string(resource, "resourceType")},
+    }
+
+
+def _once(entry: JsonObject) -> JsonObject:
+    """Make the creation conditional on our own identifier, the last one of the resource."""
+    own = objects(_resource(entry), "identifier")[-1]
+    request = child(entry, "request") or {}
+    request["ifNoneExist"] = f"identifier={string(own, 'system')}|{string(own, 'value')}"
+    return entry
+
+
+def _resource(entry: JsonObject) -> JsonObject:
+    return child(entry, "resource") or {}
+
+
+def _mark(request: JsonObject, referral: Referral) -> None:
+    own: JsonObject = {"system": REFERENCE_SYSTEM, "value": str(referral.reference)}
+    request["identifier"] = [*objects(request, "identifier"), own]
+    labels = handling_labels(referral.purpose)
+    if labels:
+        meta = child(request, "meta") or {}
+        coded: list[Json] = [{"system": _ACT_CODE, "code": label} for label in labels]
+        meta["security"] = [*objects(meta, "security"), *coded]
+        request["meta"] = meta
+
+
+def _task(request: JsonObject, referral: Referral, delivery: Delivery) -> JsonObject:
+    subject = child(_resource(request), "subject")
+    task: JsonObject = {
+        "resourceType": "Task",
+        "identifier": [{"system": DELIVERY_SYSTEM, "value": str(delivery.id)}],
+        "groupIdentifier": {"system": REFERENCE_SYSTEM, "value": str(referral.reference)},
+        "status": TaskStatus.REQUESTED.value,
+        "intent": "order",
+        "code": {"coding": [{"system": _TASK_CODE, "code": "fulfill"}]},
+        "focus": {"reference": string(request, "fullUrl")},
+        "authoredOn": _instant(delivery.created_at),
+        "requester": _organisation(referral.practice),
+        "owner": _organisation(delivery.provider),
+    }
+    if subject is not None and not (string(subject, "reference") or "").startswith("#"):
+        task["for"] = copy.deepcopy(subject)
+    return task
+
+
+def _organisation(ods: OdsCode) -> JsonObject:
+    return {"identifier": {"system": ODS_CODE_SYSTEM, "value": str(ods)}}
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,199 @@
+"""The destination kind `fhir-rest`: a FHIR R4 server over HTTPS.
+
+What enters: a parcel. What leaves: its bytes, once, and the server's answer, classified.
+Must never: follow a redirect, trust the environment's proxies or certificates, wait longer
+than it was given, or quote the server's words.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from gateway.errors import (
+    DestinationBusyError,
+    DestinationRefusedError,
+    DestinationUnreachableError,
+    MessageError,
+    NoReplyError,
+)
+from gateway.fhir.json_text import read_json, write_json
+from gateway.journey.gateway import Acknowledgement, Parcel
+from gateway.mapping.fhir_rest import transaction_for
+from gateway.referral.directory import Endpoint
+from gateway.referral.json import JsonObject, child, objects, string
+from gateway.referral.model import Delivery, Referral
+
+MAX_REPLY_BYTES = 4 * 1024 * 1024
+MEDIA_TYPE = "application/fhir+json"
+_TRY_LATER = frozenset({408, 425, 429})
+_LONGEST_WISH = timedelta(hours=24)
+
+
+class FhirRest:
+    """Sends transactions to FHIR servers. One session for each server and thread.
+
+    Args:
+        certificates: folder of the CA files that endpoints name.
+        connect_timeout: for the connection and its TLS handshake, each.
+        reply_timeout: for the whole answer.
+    """
+
+    def __init__(
+        self, *, certificates: Path, connect_timeout: timedelta, reply_timeout: timedelta
+    ) -> None:
+        self._certificates = certificates
+        self._connect = connect_timeout
+        self._reply = reply_timeout
+        self._local = threading.local()
+
+    def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
+        """Map a message to the exact bytes that would leave."""
+        return write_json(transaction_for(message, referral, delivery))
+
+    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+        """Post the transaction; see `journey.gateway.Destination`.
+
+        Raises:
+            DestinationUnreachableError: no connection, or no time left to make one.
+            NoReplyError: sent, but no usable answer came back in time.
+            DestinationBusyError: the server asks to be left alone for now.
+            DestinationRefusedError: the server will not take it.
+        """
+        deadline = time.monotonic() + min(timeout, self._reply + self._connect).total_seconds()
+        if timeout <= timedelta(0):
+            msg = "too little of the lease was left to send"
+            raise DestinationUnreachableError(msg)
+        try:
+            with self._session(parcel.endpoint).post(
+                parcel.endpoint.address,
+                data=parcel.body,
+                headers=_headers(parcel),
+                timeout=(
+                    min(self._connect, timeout).total_seconds(),
+                    min(self._reply, timeout).total_seconds(),
+                ),
+                allow_redirects=False,
+                stream=True,
+            ) as reply:
+                body = _read(reply, deadline)
+                return _classify(reply.status_code, reply.headers, body)
+        except requests.ConnectTimeout as error:
+            msg = "the destination did not accept a connection in time"
+            raise DestinationUnreachableError(msg) from error
+        except requests.exceptions.SSLError as error:
+            msg = "the destination's certificate is not one that its endpoint trusts"
+            raise DestinationUnreachableError(msg) from error
+        except requests.ConnectionError as error:
+            raise _lost(error) from error
+        except requests.RequestException as error:
+            msg = "the destination's answer broke off or came too late"
+            raise NoReplyError(msg) from error
+
+    def _session(self, endpoint: Endpoint) -> requests.Session:
+        sessions: dict[tuple[str, str | None], requests.Session] = getattr(
+            self._local, "sessions", {}
+        )
+        self._local.sessions = sessions
+        key = (endpoint.address, endpoint.ca_file)
+        if key not in sessions:
+            session = requests.Session()
+            session.trust_env = False
+            session.verify = (
+                str(self._certificates / endpoint.ca_file) if endpoint.ca_file else True
+            )
+            session.mount("https://", HTTPAdapter(pool_maxsize=1, max_retries=0))
+            sessions[key] = session
+        return sessions[key]
+
+
+def _headers(parcel: Parcel) -> dict[str, str]:
+    """Carry the same idempotency key at every attempt, and the sender's correlation id."""
+    return {
+        "Content-Type": MEDIA_TYPE,
+        "Accept": MEDIA_TYPE,
+        "Idempotency-Key": parcel.delivery.id,
+        "X-Request-Id": parcel.delivery.id,
+        "X-Correlation-Id": parcel.referral.correlation_id,
+    }
+
+
+def _lost(error: requests.ConnectionError) -> DestinationUnreachableError | NoReplyError:
+    """Tell a connection that was never made from one that broke after sending began."""
+    text = repr(error)
+    if "NewConnectionError" in text or "NameResolutionError" in text:
+        return DestinationUnreachableError("the destination does not accept connections")
+    return NoReplyError("the connection broke before an answer came")
+
+
+def _read(reply: requests.Response, deadline: float) -> bytes:
+    """Read the answer, no more than the limit and no longer than the deadline."""
+    received = bytearray()
+    for chunk in reply.iter_content(chunk_size=65536):
+        received += chunk
+        if len(received) > MAX_REPLY_BYTES:
+            msg = "the destination's answer is too long"
+            raise NoReplyError(msg, status=reply.status_code)
+        if time.monotonic() > deadline:
+            msg = "the destination's answer came too slowly"
+            raise NoReplyError(msg, status=reply.status_code)
+    return bytes(received)
+
+
+def _classify(status: int, headers: Mapping[str, str], body: bytes) -> Acknowledgement:
+    if 200 <= status < 300:  # noqa: PLR2004  # HTTP classes
+        return _acknowledged(status, body)
+    if status in _TRY_LATER or status >= 500:  # noqa: PLR2004
+        msg = "the destination cannot take it now"
+        raise DestinationBusyError(msg, status=status, retry_after=_wish(headers))
+    if status == 409 and _says_duplicate(body):  # noqa: PLR2004
+        return Acknowledgement(status=status)
+    msg = "the destination will not take it"
+    raise DestinationRefusedError(msg, status=status)
+
+
+def _acknowledged(status: int, body: bytes) -> Acknowledgement:
+    """Believe a success only where the body says the same."""
+    tree = _tree(body)
+    if tree is None or string(tree, "type") != "transaction-response":
+        msg = "the destination answered success without a transaction-response"
+        raise NoReplyError(msg, status=status)
+    answers = [child(e, "response") or {} for e in objects(tree, "entry")]
+    if not all((string(a, "status") or "").startswith("2") for a in answers):
+        msg = "the destination answered success but refused a part"
+        raise DestinationRefusedError(msg, status=status)
+    return Acknowledgement(status=status)
+
+
+def _says_duplicate(body: bytes) -> bool:
+    """A retry of what had arrived: the destination has it."""
+    tree = _tree(body)
+    return tree is not None and any(
+        string(issue, "code") == "duplicate" for issue in objects(tree, "issue")
+    )
+
+
+def _tree(body: bytes) -> JsonObject | None:
+    try:
+        return read_json(body)
+    except MessageError:
+        return None
+
+
+def _wish(headers: Mapping[str, str]) -> timedelta | None:
+    """Read Retry-After, seconds or a date, no longer than a day."""
+    text = headers.get("Retry-After", "")
+    try:
+        wish = (
+            timedelta(seconds=int(text))
+            if text.isdigit()
+            else parsedate_to_datetime(text) - datetime.now(UTC)
+        )
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(wish, timedelta(0)), _LONGEST_WISH)

@@ -1,0 +1,133 @@
+"""The directory's rows: versioned, valid from one instant to another, never edited in place.
+
+What a reader gets is the directory as of one instant.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, ColumnElement, func, insert, or_, select, update
+
+from gateway.mapping.directory_file import DirectoryRow, Kind, Noun, noun_of
+from gateway.referral.directory import (
+    Agreement,
+    Client,
+    Endpoint,
+    Practice,
+    Provider,
+    Service,
+)
+from gateway.referral.identifiers import ClientId, DosServiceId, EndpointId, OdsCode, ServiceId
+from gateway.store.engine import Reading, Transaction
+from gateway.store.tables import directory_record as record
+
+_N = TypeVar("_N", bound=Noun)
+
+
+class DirectoryAsOf:
+    """The directory at one instant, read through one open transaction or reading."""
+
+    def __init__(self, view: Reading | Transaction, at: datetime) -> None:
+        self._connection = view.connection
+        self._at = at
+
+    def practice(self, ods: OdsCode) -> Practice | None:
+        """Find a practice."""
+        return self._one(Kind.PRACTICE, Practice, record.c.key == ods)
+
+    def provider(self, ods: OdsCode) -> Provider | None:
+        """Find a provider."""
+        return self._one(Kind.PROVIDER, Provider, record.c.key == ods)
+
+    def endpoint(self, key: EndpointId) -> Endpoint | None:
+        """Find an endpoint."""
+        return self._one(Kind.ENDPOINT, Endpoint, record.c.key == key)
+
+    def client(self, key: ClientId) -> Client | None:
+        """Find a registered client."""
+        return self._one(Kind.CLIENT, Client, record.c.key == key)
+
+    def service(self, key: ServiceId) -> Service | None:
+        """Find a service by our key."""
+        return self._one(Kind.SERVICE, Service, record.c.key == key)
+
+    def service_known_as(self, dos_service_id: DosServiceId) -> Service | None:
+        """Find a service by its Directory of Services id."""
+        return self._one(Kind.SERVICE, Service, record.c.also == dos_service_id)
+
+    def services(self) -> list[Service]:
+        """List all services, by key."""
+        return self._all(Kind.SERVICE, Service)
+
+    def agreements(self, practice: OdsCode, counterparty: OdsCode) -> list[Agreement]:
+        """List the agreements between a practice and a provider."""
+        found = self._all(Kind.AGREEMENT, Agreement, record.c.also == practice)
+        return [agreement for agreement in found if agreement.counterparty == counterparty]
+
+    def _one(self, kind: Kind, noun: type[_N], which: ColumnElement[bool]) -> _N | None:
+        found = self._all(kind, noun, which)
+        return found[0] if found else None
+
+    def _all(self, kind: Kind, noun: type[_N], *which: ColumnElement[bool]) -> list[_N]:
+        rows = self._connection.execute(
+            select(record.c.body)
+            .where(record.c.kind == kind, *which, *_valid(self._at))
+            .order_by(record.c.key)
+        )
+        nouns = [noun_of(kind, body) for (body,) in rows]
+        return [n for n in nouns if isinstance(n, noun)]
+
+
+def rows_as_of(view: Reading | Transaction, at: datetime) -> list[DirectoryRow]:
+    """List every row valid at an instant."""
+    rows = view.connection.execute(
+        select(record).where(*_valid(at)).order_by(record.c.kind, record.c.key)
+    )
+    return [
+        DirectoryRow(kind=Kind(row.kind), key=row.key, also=row.also, body=row.body)
+        for row in rows
+    ]
+
+
+def replace_rows(tx: Transaction, rows: Sequence[DirectoryRow]) -> None:
+    """Start a new version of each row now; the version before it ends now."""
+    end_rows(tx, [(row.kind, row.key) for row in rows])
+    for row in rows:
+        tx.connection.execute(
+            insert(record).values(
+                kind=row.kind,
+                key=row.key,
+                version=_next_version(tx.connection, row),
+                also=row.also,
+                valid_from=tx.at,
+                recorded_at=tx.at,
+                body=row.body,
+            )
+        )
+
+
+def end_rows(tx: Transaction, names: Iterable[tuple[Kind, str]]) -> None:
+    """End the present version of each row now."""
+    for kind, key in names:
+        tx.connection.execute(
+            update(record)
+            .where(record.c.kind == kind, record.c.key == key, record.c.valid_to.is_(None))
+            .values(valid_to=tx.at)
+        )
+
+
+def _valid(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        record.c.valid_from <= at,
+        or_(record.c.valid_to.is_(None), record.c.valid_to > at),
+    )
+
+
+def _next_version(connection: Connection, row: DirectoryRow) -> int:
+    latest = connection.execute(
+        select(func.max(record.c.version)).where(
+            record.c.kind == row.kind, record.c.key == row.key
+        )
+    ).scalar_one()
+    return (latest or 0) + 1
