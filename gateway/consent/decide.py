@@ -7,7 +7,7 @@ and matters holds. The table is `rules.RULES`; this module only combines.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from gateway.consent.facts import Facts
@@ -107,9 +107,14 @@ class Policy:
 
     @property
     def version(self) -> str:
-        """Hexadecimal SHA-256 of the table as text: ids, effects, codes and conditions."""
-        lines = [f"{r.id}|{r.effect}|{r.code}|{r.condition}" for r in self.rules]
+        """Hexadecimal SHA-256 of the table as text: ids, effects, codes and conditions.
+
+        Texts, owners and obligations are not part of it.
+        """
+        rules = (*self.rules, self.no_ground, self.unknown)
+        lines = [f"{r.id}|{r.effect}|{r.code}|{r.condition}" for r in rules]
         lines += [f"{g.id}|PERMIT|{g.condition}" for g in self.grounds]
+        lines.append(f"explains|{','.join(sorted(self.explains_missing_ground))}")
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -126,7 +131,7 @@ def decide(facts: Facts, policy: Policy) -> Verdict:
     grounds = tuple(ground.id for ground, holds in holding if holds)
     if not grounds and not any(h.effect is Effect.DENY for h in hits):
         if any(holds is None for _, holds in holding):
-            hits.append(_missing(policy, "ground"))
+            hits.append(_missing(policy, "ground", owner=policy.unknown.owner))
         elif not any(h.rule in policy.explains_missing_ground for h in hits):
             hits.append(_reason(policy.no_ground, policy.no_ground.code))
     effect = _most_restrictive(hits)
@@ -147,14 +152,15 @@ def _hits(facts: Facts, policy: Policy) -> list[Reason]:
     for rule in policy.rules:
         applies = rule.when(facts)
         if applies is None:
-            hits.append(_missing(policy, rule.id))
+            hits.append(_missing(policy, rule.id, owner=rule.owner))
         elif applies:
             hits.append(_reason(rule, rule.code))
     return hits
 
 
-def _missing(policy: Policy, what: str) -> Reason:
-    return _reason(policy.unknown, f"{policy.unknown.code}:{what}")
+def _missing(policy: Policy, what: str, *, owner: str) -> Reason:
+    """Give the reason for an unknown; its task goes to whoever can mend what the rule asks."""
+    return replace(_reason(policy.unknown, f"{policy.unknown.code}:{what}"), owner=owner)
 
 
 def _reason(rule: Rule, code: str) -> Reason:

@@ -2,16 +2,22 @@
 
 What enters: the Consent resources of one message. What leaves: a ConsentReading. Every
 element of a Consent is either understood or makes the reading unknown, which holds the
-referral: nothing is skipped. Understood today: status, scope, category, policyRule or a
-root provision type, actor, purpose, period, dateTime, performer, source, and one level of
-nested denials. Source: FHIR R4 Consent; IHE PCF for the AND/OR reading of a provision.
+referral: nothing is skipped (`elements` says what is understood). Read today: status, scope,
+category, policyRule or a root provision type, actor, purpose, period, dateTime, performer,
+and one level of nested denials. Not checked: that Consent.patient is the person referred,
+and what the documents under policy and source say.
+Source: FHIR R4 Consent; IHE PCF for the AND/OR reading of a provision.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
+from gateway.consent.elements import is_understood
+from gateway.consent.kleene import both, either, negate
+from gateway.consent.moments import is_past, is_within
+from gateway.referral.directory import Purpose
 from gateway.referral.identifiers import (
     ODS_CODE_SYSTEM,
     PURPOSE_SYSTEM,
@@ -20,17 +26,14 @@ from gateway.referral.identifiers import (
 )
 from gateway.referral.json import JsonObject, child, objects, string
 
-_READ = frozenset(
-    {
-        "resourceType", "id", "meta", "language", "text", "identifier", "status", "scope",
-        "category", "patient", "dateTime", "performer", "organization", "sourceAttachment",
-        "sourceReference", "policy", "policyRule", "verification", "provision",
-    }
-)  # fmt: skip
-_PROVISION_READ = frozenset({"type", "period", "actor", "purpose", "provision", "id"})
-_CONSENT_SCOPE = "http://terminology.hl7.org/CodeSystem/consentscope"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-_PERMITS = {"OPTIN": True, "OPTOUT": False}
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_RECIPIENTS = frozenset({"IRCP", "PRCP"})
+"""Roles of an actor who is to receive. Source: IHE PCF (IRCP); R4's own examples (PRCP)."""
+
+_RULES = {"OPTIN": True, "OPTOUT": False}
+_TYPES = {"permit": True, "deny": False}
+_PURPOSES = frozenset(Purpose)
 
 
 class ConsentState(StrEnum):
@@ -52,6 +55,9 @@ _STATE_OF_STATUS: Mapping[str, ConsentState] = {
     "inactive": ConsentState.WITHDRAWN,
     "entered-in-error": ConsentState.IN_ERROR,
 }
+
+
+_REFUSALS = frozenset({ConsentState.REJECTED, ConsentState.WITHDRAWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,16 @@ NOT_UNDERSTOOD = ConsentReading(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """Whom and what for the Consents are read, and when."""
+
+    recipient: OdsCode | None
+    purpose: str
+    organisations: Mapping[str, OdsCode]
+    at: datetime
+
+
 def read_consents(
     consents: Sequence[JsonObject],
     *,
@@ -87,9 +103,12 @@ def read_consents(
 ) -> ConsentReading:
     """Read all Consents of a message for one recipient and purpose.
 
-    A Consent of implied direct care is not about disclosure and counts as none. Where
-    several explicit ones speak, all must agree on the state; a refusal beside a permission
-    is a contradiction, which is unknown.
+    1. A Consent of implied direct care is not about disclosure and counts as none; neither
+       does one that was entered in error, unless there is no other.
+    2. All must agree on the state: a refusal beside a permission is a contradiction, which
+       is unknown. Refusals of two kinds are still a refusal.
+    3. Of several permissions the one that covers most counts, by itself.
+    4. A nested denial in any of them speaks against each of them.
 
     Args:
         consents: Consent resources as sent.
@@ -98,173 +117,157 @@ def read_consents(
         organisations: what each reference of the message names.
         at: the instant for which periods are judged.
     """
+    question = _Question(recipient=recipient, purpose=purpose, organisations=organisations, at=at)
     explicit = [c for c in consents if not _is_implied_direct_care(c)]
-    readings = [_read_one(c, recipient, purpose, organisations, at) for c in explicit]
-    readings = [r for r in readings if r.state is not ConsentState.IN_ERROR] or readings[:1]
+    readings = [(_read_one(c, question), c) for c in explicit]
+    readings = [r for r in readings if r[0].state is not ConsentState.IN_ERROR] or readings[:1]
     if not readings:
         return NO_CONSENT
-    if len({r.state for r in readings}) > 1:
+    states = {reading.state for reading, _ in readings}
+    if len(states) > 1 and not states <= _REFUSALS:
         return NOT_UNDERSTOOD
-    return max(readings, key=_coverage)
+    best = max((reading for reading, _ in readings), key=_coverage)
+    if best.state is not ConsentState.ACTIVE:
+        return best
+    denied = either(*(_denies(consent, question) for _, consent in readings))
+    return replace(best, recipient=both(best.recipient, negate(denied)))
 
 
 def _coverage(reading: ConsentReading) -> tuple[int, ...]:
+    """Rank a permission: one that may yet cover everything is above one that cannot."""
     answers = (reading.recipient, reading.purpose, reading.in_period, reading.evidence)
-    return tuple({True: 2, None: 1, False: 0}[a] for a in (all(a is True for a in answers), *answers))
+    return tuple({True: 2, None: 1, False: 0}[a] for a in (both(*answers), *answers))
 
 
 def _is_implied_direct_care(consent: JsonObject) -> bool:
-    rule = child(consent, "policyRule")
-    return rule is not None and any(c.get("code") == "IMPLIED" for c in objects(rule, "coding"))
+    """Whether this is the plain "direct care, implied" of BaRS, and no more.
+
+    One with a provision, or that is not active, says something else, and is read.
+    """
+    rules = _codes(child(consent, "policyRule") or {}, "coding", _ACT_CODE)
+    return (
+        rules == {"IMPLIED"}
+        and "provision" not in consent
+        and consent.get("status") == "active"
+        and is_understood(consent)
+    )
 
 
-def _read_one(
-    consent: JsonObject,
-    recipient: OdsCode | None,
-    purpose: str,
-    organisations: Mapping[str, OdsCode],
-    at: datetime,
-) -> ConsentReading:
+def _codes(tree: JsonObject, name: str, system: str) -> set[str | None]:
+    return {string(c, "code") for c in objects(tree, name) if c.get("system") == system}
+
+
+def _read_one(consent: JsonObject, question: _Question) -> ConsentReading:
     state = _STATE_OF_STATUS.get(string(consent, "status") or "")
-    if state is None or not _is_understood(consent):
+    if state is None or not is_understood(consent):
         return NOT_UNDERSTOOD
     if state is not ConsentState.ACTIVE:
-        return ConsentReading(
-            state=state, recipient=False, purpose=False, in_period=False, evidence=False
-        )
+        return replace(NO_CONSENT, state=state)
     provision = child(consent, "provision") or {}
     permits = _permits(consent, provision)
     if permits is None:
         return NOT_UNDERSTOOD
     if not permits:
-        return ConsentReading(
-            state=ConsentState.REJECTED,
-            recipient=False, purpose=False, in_period=False, evidence=False,
-        )  # fmt: skip
-    named = _names_recipient(provision, recipient, organisations)
-    if _denied_below(provision, recipient, purpose, organisations):
-        named = False
+        return replace(NO_CONSENT, state=ConsentState.REJECTED)
     return ConsentReading(
         state=ConsentState.ACTIVE,
-        recipient=named,
-        purpose=_names_purpose(provision, purpose),
-        in_period=_within(child(provision, "period"), at),
-        evidence=_is_evidenced(consent),
-    )
-
-
-def _is_understood(consent: JsonObject) -> bool:
-    """Whether every element of this Consent is one that this module reads."""
-    if not set(consent) <= _READ | {f"_{name}" for name in _READ}:
-        return False
-    scope = child(consent, "scope") or {}
-    if not any(
-        c.get("system") == _CONSENT_SCOPE and c.get("code") == "patient-privacy"
-        for c in objects(scope, "coding")
-    ):
-        return False
-    provision = child(consent, "provision") or {}
-    return set(provision) <= _PROVISION_READ and all(
-        set(inner) <= _PROVISION_READ - {"provision", "period"} and inner.get("type") == "deny"
-        for inner in objects(provision, "provision")
+        recipient=_names_recipient(provision, question),
+        purpose=question.purpose in _codes(provision, "purpose", PURPOSE_SYSTEM),
+        in_period=is_within(child(provision, "period"), question.at),
+        evidence=both(is_past(string(consent, "dateTime"), question.at), _patient_signed(consent)),
     )
 
 
 def _permits(consent: JsonObject, provision: JsonObject) -> bool | None:
     """Tell a permission from a refusal; None where root type and policyRule disagree."""
+    by_type = _TYPES.get(string(provision, "type") or "")
     rule = child(consent, "policyRule")
-    by_rule = None
-    if rule is not None:
-        codes = [
-            str(c.get("code")) for c in objects(rule, "coding") if c.get("system") == _ACT_CODE
-        ]
-        verdicts = {_PERMITS.get(code) for code in codes}
-        if len(verdicts) != 1 or None in verdicts:
-            return None
-        by_rule = verdicts.pop()
-    by_type = {"permit": True, "deny": False}.get(string(provision, "type") or "")
-    if by_rule is None:
+    if rule is None:
         return by_type
-    return by_rule if by_type in (None, by_rule) else None
+    verdicts = {_RULES.get(code or "") for code in _codes(rule, "coding", _ACT_CODE)}
+    if by_type is not None:
+        verdicts.add(by_type)
+    return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def _names_recipient(
-    provision: JsonObject, recipient: OdsCode | None, organisations: Mapping[str, OdsCode]
-) -> bool | None:
-    """Whether an actor names the recipient. No actor at all names nobody."""
-    if recipient is None:
+def _names_recipient(provision: JsonObject, question: _Question) -> bool | None:
+    """Whether an actor names the recipient, as one who receives. No actor names nobody."""
+    return either(
+        *(
+            both(_is_recipient(actor, question), _receives(actor))
+            for actor in objects(provision, "actor")
+        )
+    )
+
+
+def _is_recipient(actor: JsonObject, question: _Question) -> bool | None:
+    """Whether an actor is the recipient; unknown for a role, a group or a stranger."""
+    organisation = _organisation(actor, question.organisations)
+    if organisation is None or question.recipient is None:
         return None
-    return recipient in {_organisation(a, organisations) for a in objects(provision, "actor")}
+    return organisation == question.recipient
+
+
+def _receives(actor: JsonObject) -> bool | None:
+    """Whether an actor's role is to receive; unknown for any other, such as custodian."""
+    roles = _codes(child(actor, "role") or {}, "coding", _PARTICIPATION)
+    return True if roles and roles <= _RECIPIENTS else None
 
 
 def _organisation(actor: JsonObject, organisations: Mapping[str, OdsCode]) -> OdsCode | None:
     reference = child(actor, "reference") or {}
+    by_reference = organisations.get(string(reference, "reference") or "")
     identifier = child(reference, "identifier") or {}
-    if normal_system(string(identifier, "system") or "") == ODS_CODE_SYSTEM:
-        try:
-            return OdsCode(string(identifier, "value") or "")
-        except ValueError:
-            return None
-    return organisations.get(string(reference, "reference") or "")
+    if normal_system(string(identifier, "system") or "") != ODS_CODE_SYSTEM:
+        return by_reference
+    try:
+        by_identifier = OdsCode(string(identifier, "value") or "")
+    except ValueError:
+        return None
+    return by_identifier if by_reference in (None, by_identifier) else None
 
 
-def _names_purpose(provision: JsonObject, purpose: str) -> bool:
-    return any(
-        c.get("system") == PURPOSE_SYSTEM and c.get("code") == purpose
-        for c in objects(provision, "purpose")
+def _denies(consent: JsonObject, question: _Question) -> bool | None:
+    """Whether a nested denial touches this recipient and purpose.
+
+    Within a denial, elements are joined by AND and their values by OR; an element that is
+    absent spares nobody.
+    """
+    provision = child(consent, "provision") or {}
+    return either(
+        *(
+            both(_touches_recipient(denial, question), _touches_purpose(denial, question))
+            for denial in objects(provision, "provision")
+        )
     )
 
 
-def _denied_below(
-    provision: JsonObject,
-    recipient: OdsCode | None,
-    purpose: str,
-    organisations: Mapping[str, OdsCode],
-) -> bool:
-    """Whether a nested denial may touch this recipient and purpose. When unsure, it does."""
-    for inner in objects(provision, "provision"):
-        actors = {_organisation(a, organisations) for a in objects(inner, "actor")}
-        spares_actor = bool(actors) and None not in actors and recipient not in actors
-        purposes = objects(inner, "purpose")
-        spares_purpose = bool(purposes) and not _names_purpose(inner, purpose)
-        if not (spares_actor or spares_purpose):
-            return True
-    return False
+def _touches_recipient(denial: JsonObject, question: _Question) -> bool | None:
+    actors = objects(denial, "actor")
+    return either(*(_is_recipient(actor, question) for actor in actors)) if actors else True
 
 
-def _is_evidenced(consent: JsonObject) -> bool:
-    """Whether signer and date are there, so that somebody can be asked."""
-    return bool(string(consent, "dateTime")) and bool(objects(consent, "performer"))
-
-
-def _within(period: JsonObject | None, at: datetime) -> bool | None:
-    """Whether an instant lies in a Period; open ends do not bound. None: unreadable."""
-    if period is None:
+def _touches_purpose(denial: JsonObject, question: _Question) -> bool | None:
+    """Whether a denied purpose is the one asked for; a code that is not ours may include it."""
+    purposes = objects(denial, "purpose")
+    if not purposes or question.purpose in _codes(denial, "purpose", PURPOSE_SYSTEM):
         return True
-    try:
-        start = _instant(string(period, "start"), end_of=False)
-        end = _instant(string(period, "end"), end_of=True)
-    except ValueError:
-        return None
-    return (start is None or start <= at) and (end is None or at < end)
+    ours = all(p.get("system") == PURPOSE_SYSTEM and p.get("code") in _PURPOSES for p in purposes)
+    return False if ours else None
 
 
-def _instant(text: str | None, *, end_of: bool) -> datetime | None:
-    """Read a FHIR dateTime; a partial date spans its whole day, month or year."""
-    if text is None:
-        return None
-    if len(text) > len("2026-01-01"):
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            msg = "a dateTime with a time carries its offset"
-            raise ValueError(msg)
-        return moment + timedelta(microseconds=1) if end_of else moment
-    year, month, day = (int(part) for part in (text + "-01-01")[:10].split("-"))
-    first = datetime(year, month, day, tzinfo=UTC)
-    if not end_of:
-        return first
-    if len(text) == len("2026"):
-        return first.replace(year=year + 1)
-    if len(text) == len("2026-01"):
-        return (first + timedelta(days=31)).replace(day=1)
-    return first + timedelta(days=1)
+def _patient_signed(consent: JsonObject) -> bool | None:
+    """Whether the patient is among the signers; unknown where others signed for the patient."""
+    signers = objects(consent, "performer")
+    if not signers:
+        return False
+    patient = child(consent, "patient") or {}
+    return True if any(_is_same(signer, patient) for signer in signers) else None
+
+
+def _is_same(one: JsonObject, other: JsonObject) -> bool:
+    """Whether two references are spelt alike; two spellings of one person are not found out."""
+    return any(
+        one.get(part) is not None and one.get(part) == other.get(part)
+        for part in ("reference", "identifier")
+    )

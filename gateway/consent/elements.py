@@ -62,8 +62,9 @@ def _array(member: Check) -> Check:
 
 def _object(parts: Mapping[str, Check]) -> Check:
     """An object with no element but these, each of its kind."""
-    return lambda value: isinstance(value, dict) and all(
-        name in parts and parts[name](part) for name, part in value.items()
+    return lambda value: (
+        isinstance(value, dict)
+        and all(name in parts and parts[name](part) for name, part in value.items())
     )
 
 

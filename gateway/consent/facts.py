@@ -120,14 +120,19 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
 ) -> Facts:
     """Gather the facts for forwarding one referral to one service.
 
+    Of `agreements`, those between others than this practice and provider do not count.
     `reading` is what `directives.read_consents` made of the message's Consents for this
     provider and purpose. `at` is the instant of the decision.
     """
-    agreement = _agreement_between(agreements, purpose)
+    here = practice.ods if practice else referral.requester
+    there = provider.ods if provider else None
+    agreement = _agreement_between(
+        (a for a in agreements if (a.practice, a.counterparty) == (here, there)), purpose
+    )
     return Facts(
         action=Action.FORWARD,
         purpose=purpose,
-        registered=_registered(referral, practice.ods if practice else referral.requester),
+        registered=_registered(referral, here),
         deceased=referral.patient.deceased,
         recipient_known=service is not None and provider is not None,
         recipient_assured=_assured(provider, at),
@@ -147,10 +152,11 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
 
 
 def _registered(referral: IncomingReferral, practice: OdsCode) -> bool | None:
+    """Whether the message says so; unknown where it names no practice, or several."""
     named = referral.patient.practices
-    if not named:
+    if len(named) != 1 and (not named or practice in named):
         return None
-    return named == {practice}
+    return practice in named
 
 
 def _assured(provider: Provider | None, at: datetime) -> bool | None:

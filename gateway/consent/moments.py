@@ -19,7 +19,10 @@ _TIME = re.compile(
 )
 _UK_SUMMER = timedelta(hours=1)
 _CLOCK_SKEW = timedelta(minutes=5)
+_YEAR, _MONTH, _DAY = len("2026"), len("2026-01"), len("2026-01-01")
+_LONGEST = {_YEAR: timedelta(days=366), _MONTH: timedelta(days=31), _DAY: timedelta(days=1)}
 _NEVER = datetime.max.replace(tzinfo=UTC)
+"""Where the calendar ends: `9999-12-31` is how some systems write "for ever"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,31 +66,24 @@ def _span(text: str | None) -> _Span | None:
     if text is None:
         return None
     if _TIME.fullmatch(text):
-        moment = datetime.fromisoformat(text)  # a fraction finer than microseconds is cut off
-        return _Span(
-            first=moment, after=_later(moment, timedelta(microseconds=1)), slack=timedelta()
-        )
-    if not _DATE.fullmatch(text):
+        # A fraction finer than microseconds is cut off.
+        moment, slack = datetime.fromisoformat(text), timedelta()
+    elif _DATE.fullmatch(text):
+        parts = (text + "-01-01")[:_DAY].split("-")
+        year, month, day = (int(part) for part in parts)
+        moment, slack = datetime(year, month, day, tzinfo=UTC), _UK_SUMMER
+    else:
         msg = "a dateTime is a date, or a date and time with its offset"
         raise ValueError(msg)
-    pieces = [int(piece) for piece in text.split("-")]
-    year, month, day = pieces + [1] * (3 - len(pieces))
-    first = datetime(year, month, day, tzinfo=UTC)
-    return _Span(first=first, after=_next(first, len(pieces)), slack=_UK_SUMMER)
+    return _Span(first=moment, after=_following(moment, len(text)), slack=slack)
 
 
-def _next(first: datetime, pieces: int) -> datetime:
-    """Return the start of the year, month or day that follows."""
-    if pieces == len(("year",)):
-        return _later(first, timedelta(days=366)).replace(month=1, day=1)
-    if pieces == len(("year", "month")):
-        return _later(first, timedelta(days=31)).replace(day=1)
-    return _later(first, timedelta(days=1))
-
-
-def _later(moment: datetime, by: timedelta) -> datetime:
-    """Add, where the calendar goes on; `9999-12-31` is how some systems write "for ever"."""
+def _following(first: datetime, length: int) -> datetime:
+    """Return where the year, month, day or instant after this one begins."""
     try:
-        return moment + by
+        later = first + _LONGEST.get(length, timedelta(microseconds=1))
     except OverflowError:
         return _NEVER
+    if length == _YEAR:
+        return later.replace(month=1, day=1)
+    return later.replace(day=1) if length == _MONTH else later

@@ -2,7 +2,8 @@
 
 First working set, for the facts that have a source today; ids and codes are those of the
 full table and keep their meaning as it grows. Each row is evaluated for every decision.
-Texts name no person and quote no message. Patient texts aim at a reading age of 11.
+`condition` says in words what `when` computes: names are facts (`class` is the purpose's),
+joined by AND, OR and NOT in three-valued logic. Texts name no person and quote no message. Patient texts aim at a reading age of 11.
 """
 
 from gateway.consent.decide import Effect, Ground, Policy, Rule, SpineCode
@@ -14,6 +15,10 @@ from gateway.referral.directory import AgreementKind, ProviderRole, SwitchValue
 _CLINICAL_STRANGERS = (ProviderRole.EMPLOYER, ProviderRole.HR)
 _OUT_OF_FORCE = (AgreementFact.SUSPENDED, AgreementFact.WITHDRAWN, AgreementFact.EXPIRED)
 _NEVER_GIVEN = (ConsentState.NONE, ConsentState.REJECTED, ConsentState.IN_ERROR)
+
+
+def _forwards(f: Facts) -> bool:
+    return f.action is Action.FORWARD
 
 
 def _explicit(f: Facts) -> bool:
@@ -37,7 +42,7 @@ RULES = (
         id="R02",
         effect=Effect.DENY,
         code="NOT_CONTROLLER",
-        condition="not registered",
+        condition="NOT registered",
         when=lambda f: negate(f.registered),
         staff_text="The patient is not registered at the practice that sent this.",
         patient_text="Your own GP practice has to send this.",
@@ -48,7 +53,7 @@ RULES = (
         id="R03",
         effect=Effect.DENY,
         code="UNKNOWN_RECIPIENT",
-        condition="not recipient_known",
+        condition="NOT recipient_known",
         when=lambda f: negate(f.recipient_known),
         staff_text="The service or its provider is not in the directory.",
         patient_text="We do not know the service this was sent to.",
@@ -60,7 +65,7 @@ RULES = (
         id="R04",
         effect=Effect.HOLD,
         code="RECIPIENT_ASSURANCE_LAPSED",
-        condition="not recipient_assured",
+        condition="NOT recipient_assured",
         when=lambda f: negate(f.recipient_assured),
         staff_text="The provider's security assurance has lapsed.",
         patient_text="We are checking that the service keeps your details safe.",
@@ -72,8 +77,8 @@ RULES = (
         id="R05",
         effect=Effect.DENY,
         code="PATIENT_DECEASED",
-        condition="deceased",
-        when=lambda f: f.deceased,
+        condition="action = forward AND deceased",
+        when=lambda f: both(_forwards(f), f.deceased),
         staff_text="The message says that the patient has died.",
         patient_text="This cannot be sent.",
         external_text="The referral cannot be made.",
@@ -95,7 +100,8 @@ RULES = (
         id="R20",
         effect=Effect.DENY,
         code="NO_AGREEMENT",
-        condition="class explicit or secondary AND (agreement = none OR not agreement_covers)",
+        condition="class in explicit, secondary AND (agreement in none, proposed OR"
+        " NOT agreement_covers)",
         when=lambda f: both(
             _under_agreement(f),
             either(
@@ -113,7 +119,7 @@ RULES = (
         id="R21",
         effect=Effect.DENY,
         code="AGREEMENT_NOT_IN_FORCE",
-        condition="class explicit or secondary AND agreement in suspended, withdrawn, expired",
+        condition="class in explicit, secondary AND agreement in suspended, withdrawn, expired",
         when=lambda f: both(_under_agreement(f), among(f.agreement, _OUT_OF_FORCE)),
         staff_text="The agreement with this provider is not in force.",
         patient_text="Your practice has stopped sharing details with this service.",
@@ -125,7 +131,7 @@ RULES = (
         id="R22",
         effect=Effect.DENY,
         code="SECONDARY_SHARING_WITHDRAWN",
-        condition="class secondary AND (sw_secondary = off OR (sw_secondary ="
+        condition="class = secondary AND (sw_secondary = off OR (sw_secondary ="
         " exclusive-withdrawn AND agreement_kind = exclusive-secondary))",
         when=lambda f: both(
             _secondary(f),
@@ -147,7 +153,7 @@ RULES = (
         id="R24",
         effect=Effect.HOLD,
         code="MIXED_AGREEMENT_NEEDS_DECISION",
-        condition="class secondary AND sw_secondary = exclusive-withdrawn AND"
+        condition="class = secondary AND sw_secondary = exclusive-withdrawn AND"
         " agreement_kind in mixed, direct",
         when=lambda f: both(
             _secondary(f),
@@ -164,8 +170,9 @@ RULES = (
         id="R30",
         effect=Effect.DENY,
         code="NO_PATIENT_CONSENT",
-        condition="class explicit AND consent in none, rejected, entered-in-error",
-        when=lambda f: both(_explicit(f), among(f.consent, _NEVER_GIVEN)),
+        condition="action = forward AND class = explicit AND consent in none, rejected,"
+        " entered-in-error",
+        when=lambda f: both(_forwards(f), _explicit(f), among(f.consent, _NEVER_GIVEN)),
         staff_text="There is no explicit consent of the patient for this.",
         patient_text="You have not said yes to this, so we did not send it.",
         external_text="The patient has not consented.",
@@ -177,8 +184,8 @@ RULES = (
         id="R30b",
         effect=Effect.HOLD,
         code="CONSENT_NOT_YET_GIVEN",
-        condition="class explicit AND consent = proposed",
-        when=lambda f: both(_explicit(f), among(f.consent, (ConsentState.PROPOSED,))),
+        condition="action = forward AND class = explicit AND consent = proposed",
+        when=lambda f: both(_forwards(f), _explicit(f), among(f.consent, (ConsentState.PROPOSED,))),
         staff_text="The patient was asked and has not answered.",
         patient_text="We are waiting for your answer.",
         external_text="Waiting for the patient.",
@@ -189,8 +196,10 @@ RULES = (
         id="R31",
         effect=Effect.DENY,
         code="CONSENT_WITHDRAWN",
-        condition="class explicit AND consent = withdrawn",
-        when=lambda f: both(_explicit(f), among(f.consent, (ConsentState.WITHDRAWN,))),
+        condition="action = forward AND class = explicit AND consent = withdrawn",
+        when=lambda f: both(
+            _forwards(f), _explicit(f), among(f.consent, (ConsentState.WITHDRAWN,))
+        ),
         staff_text="The patient withdrew consent.",
         patient_text="You changed your mind, so we did not send it.",
         external_text="The patient has not consented.",
@@ -201,8 +210,9 @@ RULES = (
         id="R32",
         effect=Effect.DENY,
         code="CONSENT_EXPIRED",
-        condition="class explicit AND consent = active AND not consent_in_period",
-        when=lambda f: both(_explicit(f), _active(f), negate(f.consent_in_period)),
+        condition="action = forward AND class = explicit AND consent = active AND"
+        " NOT consent_in_period",
+        when=lambda f: both(_forwards(f), _explicit(f), _active(f), negate(f.consent_in_period)),
         staff_text="The period of the patient's consent has ended or not begun.",
         patient_text="The time you agreed to is over, so we did not send it.",
         external_text="The patient's consent is out of date.",
@@ -213,9 +223,10 @@ RULES = (
         id="R33",
         effect=Effect.HOLD,
         code="CONSENT_DOES_NOT_COVER",
-        condition="class explicit AND consent = active AND"
-        " (not consent_recipient OR not consent_purpose)",
+        condition="action = forward AND class = explicit AND consent = active AND"
+        " (NOT consent_recipient OR NOT consent_purpose)",
         when=lambda f: both(
+            _forwards(f),
             _explicit(f),
             _active(f),
             either(negate(f.consent_recipient), negate(f.consent_purpose)),
@@ -230,8 +241,9 @@ RULES = (
         id="R34",
         effect=Effect.HOLD,
         code="CONSENT_EVIDENCE_WEAK",
-        condition="class explicit AND consent = active AND not consent_evidence",
-        when=lambda f: both(_explicit(f), _active(f), negate(f.consent_evidence)),
+        condition="action = forward AND class = explicit AND consent = active AND"
+        " NOT consent_evidence",
+        when=lambda f: both(_forwards(f), _explicit(f), _active(f), negate(f.consent_evidence)),
         staff_text="The Consent does not say who gave it and when.",
         patient_text="We are checking what you agreed to.",
         external_text="The evidence of consent is incomplete.",
@@ -242,8 +254,8 @@ RULES = (
         id="R50",
         effect=Effect.DENY,
         code="EMPLOYER_NEVER_SEES_CLINICAL",
-        condition="recipient_role in employer, hr",
-        when=lambda f: both(f.recipient_known, among(f.recipient_role, _CLINICAL_STRANGERS)),
+        condition="action = forward AND recipient_role in employer, hr",
+        when=lambda f: both(_forwards(f), among(f.recipient_role, _CLINICAL_STRANGERS)),
         staff_text="An employer or HR service never receives a clinical referral.",
         patient_text="We never send your medical details to your employer.",
         external_text="This recipient may not receive a referral.",
@@ -253,8 +265,8 @@ RULES = (
         id="R53",
         effect=Effect.HOLD,
         code="RECIPIENT_NO_CAPACITY",
-        condition="not recipient_accepting",
-        when=lambda f: both(f.recipient_known, negate(f.recipient_accepting)),
+        condition="action = forward AND NOT recipient_accepting",
+        when=lambda f: both(_forwards(f), negate(f.recipient_accepting)),
         staff_text="The service takes no referrals at present.",
         patient_text="The service is full. We are looking for another.",
         external_text="The service has no capacity.",
@@ -265,7 +277,7 @@ RULES = (
         id="R61",
         effect=Effect.HOLD,
         code="PAYLOAD_CHANGED",
-        condition="not payload_hash_ok",
+        condition="NOT payload_hash_ok",
         when=lambda f: negate(f.payload_hash_ok),
         staff_text="What would be sent is not what was received.",
         patient_text="We are checking your referral before it goes.",
@@ -278,19 +290,17 @@ RULES = (
 GROUNDS = (
     Ground(
         id="G1",
-        condition="class direct AND action = forward AND registered",
-        when=lambda f: both(
-            f.purpose_class is PurposeClass.DIRECT, f.action is Action.FORWARD, f.registered
-        ),
+        condition="class = direct AND action = forward AND registered",
+        when=lambda f: both(f.purpose_class is PurposeClass.DIRECT, _forwards(f), f.registered),
         staff_text="Direct care of a registered patient, under implied consent.",
     ),
     Ground(
         id="G2",
-        condition="class explicit AND action = forward AND consent = active AND"
+        condition="class = explicit AND action = forward AND consent = active AND"
         " consent_in_period AND consent_recipient AND consent_purpose AND consent_evidence",
         when=lambda f: both(
             _explicit(f),
-            f.action is Action.FORWARD,
+            _forwards(f),
             _active(f),
             f.consent_in_period,
             f.consent_recipient,

@@ -48,16 +48,22 @@ class _Pattern(str):
         return value.strip()
 
 
+_FEW_DIGITS = r"(?!(?:[^0-9]*[0-9]){10})"
+"""At most nine digits, so that no NHS number can hide in a name that the ledger shows."""
+
+
 class OdsCode(_Pattern):
     """An organisation's ODS code, upper case."""
 
     __slots__ = ()
-    _pattern = re.compile(r"[A-Z0-9]{3,10}")
-    _what = "an ODS code is 3 to 10 letters and digits"
+    _pattern = re.compile(_FEW_DIGITS + r"[A-Z0-9]{3,10}")
+    _what = "an ODS code is 3 to 10 letters and at most 9 digits"
 
     @classmethod
     def _normal(cls, value: str) -> str:
-        return value.strip().upper()
+        text = value.strip()
+        # Beyond ASCII, some letters become others: the upper case of a dotless i is I.
+        return text.upper() if text.isascii() else text
 
 
 class NhsNumber(_Pattern):
@@ -77,10 +83,6 @@ class NhsNumber(_Pattern):
         total = sum(int(d) * w for d, w in zip(self[:9], range(10, 1, -1), strict=True))
         expected = (11 - total % 11) % 11
         return expected == int(self[9])
-
-
-_FEW_DIGITS = r"(?!(?:[^0-9]*[0-9]){10})"
-"""At most nine digits, so that no NHS number can hide in a name that the ledger shows."""
 
 
 class ClientId(_Pattern):
@@ -107,10 +109,11 @@ class AgreementId(_Pattern):
     _what = "an agreement id is 2 to 64 letters, dots, dashes, underscores or at most 9 digits"
 
 
-class EndpointId(ServiceId):
+class EndpointId(_Pattern):
     """An endpoint's key in the directory."""
 
     __slots__ = ()
+    _pattern = re.compile(_FEW_DIGITS + r"[a-z0-9][a-z0-9-]{1,63}")
     _what = "an endpoint id is 2 to 64 lower-case letters, dashes or at most 9 digits"
 
 

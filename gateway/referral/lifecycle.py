@@ -2,12 +2,11 @@
 
 An accepted referral is always in exactly one of five states, and so is owned::
 
-    queued ──────► in_flight ──────► delivered ──────► closed
-      │  ▲           │  │  ▲             │                ▲
-      │  └───────────┘  │  │             └────────────────┤
-      ▼                 ▼  │                              │
-     held ◄─────────────┘  │                              │
-      └────────────────────┴──────────────────────────────┘
+    queued     ──► in-flight, held, closed
+    in-flight  ──► queued, delivered, held, closed
+    delivered  ──► closed
+    held       ──► queued, closed
+    closed     (final)
 
 A delivery is the same walk seen from one destination, with its own endings. Whatever is
 not in a table is refused with IllegalMoveError.

@@ -1,0 +1,81 @@
+"""The composition root: settings become live objects. The only place that sees all rooms."""
+
+import os
+from datetime import timedelta
+
+from flask import Flask
+
+from gateway.config import Settings, key_bytes, key_encryption_keys
+from gateway.consent.rules import POLICY
+from gateway.inbound.front_door import build_front_door
+from gateway.journey.gateway import Gateway, Schedule
+from gateway.outbound.fhir_rest import FhirRest
+from gateway.outbound.worker import Worker
+from gateway.referral.directory import Transport
+from gateway.referral.identifiers import OdsCode
+from gateway.store.engine import Store
+from gateway.store.schema import require_current_schema
+from gateway.store.vault import Vault
+
+_MARGIN = timedelta(seconds=1)
+"""How long before its lease ends a worker stops waiting for an answer."""
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the database under the settings' keys."""
+    vault = Vault(
+        key_encryption_keys(settings),
+        key_bytes(settings.lookup_key.get_secret_value(), "lookup_key"),
+        os.urandom,
+    )
+    return Store(
+        settings.database_url,
+        vault=vault,
+        ledger_origin=settings.ledger_origin,
+        timeout=settings.database_timeout,
+        pool_size=settings.database_pool_size,
+    )
+
+
+def open_gateway(settings: Settings) -> Gateway:
+    """Make the live gateway.
+
+    Raises:
+        SchemaOutdatedError: the database needs `gateway db upgrade` first.
+    """
+    store = open_store(settings)
+    require_current_schema(store.engine)
+    schedule = Schedule(
+        first=settings.retry_first,
+        longest=settings.retry_longest,
+        horizon=settings.retry_horizon,
+        lease=settings.delivery_lease,
+        margin=_MARGIN,
+        hold_due=settings.hold_due,
+    )
+    fhir_rest = FhirRest(
+        certificates=settings.certificates_dir,
+        connect_timeout=settings.connect_timeout,
+        reply_timeout=settings.reply_timeout,
+    )
+    return Gateway(
+        store=store,
+        policy=POLICY,
+        schedule=schedule,
+        ods=OdsCode(settings.gateway_ods),
+        destinations={Transport.FHIR_REST: fhir_rest},
+    )
+
+
+def create_app(settings: Settings) -> Flask:
+    """Make the WSGI application of the front door."""
+    return build_front_door(open_gateway(settings), settings)
+
+
+def create_worker(settings: Settings) -> Worker:
+    """Make the worker of the back door."""
+    return Worker(
+        open_gateway(settings),
+        threads=settings.delivery_threads,
+        poll=settings.delivery_poll,
+    )

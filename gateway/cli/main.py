@@ -1,0 +1,166 @@
+"""The command line. Results on stdout, progress on stderr.
+
+Exit status: 0 done; 1 checked and failed, or could not be done; 2 a bad call.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from gateway import __version__
+from gateway.errors import GatewayError
+
+
+class Room(click.Group):
+    """A group whose commands turn foreseen errors into one line and status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except GatewayError as error:
+            click.echo(f"gateway: {error}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Room, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="gateway")
+def main() -> None:
+    """Send GP referrals to occupational health, and prove what was decided.
+
+    Settings come from GATEWAY_* environment variables, from files in
+    GATEWAY_SECRETS_DIR, or from the TOML file GATEWAY_CONFIG. Try `gateway demo` first: it
+    needs none of them.
+    """
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen on.")
+def serve(host: str, port: int) -> None:
+    """Run the front door (gunicorn)."""
+    from gateway.cli.serve import run_front_door
+    from gateway.config import read_settings
+
+    run_front_door(read_settings(), host=host, port=port)
+
+
+@main.command()
+def worker() -> None:
+    """Run the back door: deliver what is due until stopped."""
+    from gateway.cli.serve import run_worker
+    from gateway.config import read_settings
+
+    run_worker(read_settings())
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Make a settings file and the keys of data at rest in FOLDER."""
+    from gateway.cli.init import make_settings
+
+    click.echo(make_settings(folder))
+
+
+@main.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the schema up to date."""
+    from gateway.app import open_store
+    from gateway.config import read_settings
+    from gateway.store.schema import upgrade
+
+    click.echo(f"schema {upgrade(open_store(read_settings()).engine)}")
+
+
+@main.group()
+def certs() -> None:
+    """Look after certificates."""
+
+
+@certs.command("dev")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="certs")
+def certs_dev(folder: Path) -> None:
+    """Make a development CA and a server certificate for localhost in FOLDER."""
+    from gateway.cli.certs import make_development_certificates
+
+    for path in make_development_certificates(folder):
+        click.echo(path)
+
+
+@main.group()
+def directory() -> None:
+    """Look after the directory of practices, providers, services and agreements."""
+
+
+@directory.command("apply")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--end-missing", is_flag=True, help="End records that the file does not list.")
+def directory_apply(file: Path, *, end_missing: bool) -> None:
+    """Show what FILE would change, then apply it at once."""
+    from gateway.cli.directory import apply_file
+
+    apply_file(file, end_missing=end_missing)
+
+
+@directory.command("diff")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--end-missing", is_flag=True, help="End records that the file does not list.")
+def directory_diff(file: Path, *, end_missing: bool) -> None:
+    """Show what FILE would change. Exit status 1 when it would change anything."""
+    from gateway.cli.directory import show_difference
+
+    sys.exit(1 if show_difference(file, end_missing=end_missing) else 0)
+
+
+@main.group()
+def ledger() -> None:
+    """Check the ledger."""
+
+
+@ledger.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def ledger_verify(*, as_json: bool) -> None:
+    """Check every entry, hash and link of the ledger in the database."""
+    from gateway.cli.audit import verify_ledger
+
+    sys.exit(0 if verify_ledger(as_json=as_json) else 1)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def reconcile(*, as_json: bool) -> None:
+    """Prove that every accepted referral is in exactly one state; list any that is not."""
+    from gateway.cli.audit import reconcile_referrals
+
+    sys.exit(0 if reconcile_referrals(as_json=as_json) else 1)
+
+
+@main.command()
+@click.argument("reference", nargs=-1, required=True)
+def replay(reference: tuple[str, ...]) -> None:
+    """Decide again about held referrals, by REFERENCE, and queue what is now permitted."""
+    from gateway.cli.audit import replay_referrals
+
+    sys.exit(0 if replay_referrals(reference) else 1)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Stop when every sample has ended; check how.")
+@click.option(
+    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False),
+    help="Keep everything under this folder, with demo.json.",
+)  # fmt: skip
+def demo(folder: Path | None, *, once: bool) -> None:
+    """Run the whole gateway with sample referrals; no settings needed."""
+    from gateway.cli.demo.run import run_demo
+
+    sys.exit(run_demo(folder, once=once))
+
+

@@ -1,0 +1,101 @@
+"""`gateway serve` and `gateway worker`: the two long-running processes."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from gateway.app import create_app, create_worker, open_gateway
+from gateway.config import Settings
+
+_PATIENCE = timedelta(seconds=30)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line, of these fields only: nothing else can leak into a log."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format one record. Tracebacks are left out: they may quote data."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for field in ("request_id", "route", "status", "milliseconds"):
+            value = getattr(record, field, None)
+            if value is not None:
+                line[field] = value
+        return json.dumps(line)
+
+
+def log_to_stderr() -> None:
+    """Send the gateway's log lines to stderr as JSON."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    for noisy in ("urllib3", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _FrontDoor(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, configured from our settings. Each worker opens its own database pool."""
+
+    def __init__(self, settings: Settings, host: str, port: int) -> None:
+        self._settings = settings
+        self._bind = f"{host}:{port}"
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand the settings to gunicorn."""
+        settings = self._settings
+        options: dict[str, Any] = {
+            "bind": self._bind,
+            "workers": settings.web_workers,
+            "threads": settings.web_threads,
+            "worker_class": "gthread",
+            "timeout": 30,
+            "graceful_timeout": 20,
+            "keepalive": 15,
+            "limit_request_line": 4094,
+            "limit_request_fields": 64,
+            "limit_request_field_size": 8190,
+            "accesslog": None,
+            "loglevel": "warning",
+            "certfile": str(settings.tls_certificate) if settings.tls_certificate else None,
+            "keyfile": str(settings.tls_key) if settings.tls_key else None,
+        }
+        for name, value in options.items():
+            if value is not None:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the application inside a worker process."""
+        log_to_stderr()
+        return create_app(self._settings)
+
+
+def run_front_door(settings: Settings, *, host: str, port: int) -> None:
+    """Serve until stopped. A database with another schema stops it before it listens."""
+    log_to_stderr()
+    open_gateway(settings).store.close()
+    _FrontDoor(settings, host, port).run()
+
+
+def run_worker(settings: Settings) -> None:
+    """Deliver until SIGTERM or SIGINT, then finish the attempts under way."""
+    log_to_stderr()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    worker = create_worker(settings)
+    worker.start()
+    logging.getLogger(__name__).info("the worker is delivering")
+    stop.wait()
+    worker.stop(patience=_PATIENCE)

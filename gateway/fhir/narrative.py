@@ -1,0 +1,98 @@
+"""Is a narrative plain formatted text, as FHIR allows, and nothing that could act?
+
+What enters: the XHTML of `Narrative.div`. What leaves: yes or no. No entity is expanded,
+nothing is fetched. Source: FHIR R4, narrative.html: basic formatting, tables, lists, images,
+links and inline style; no script, form, frame, object or event handler.
+
+Not checked: that an image or link can be reached, and that the text agrees with the data.
+"""
+
+import re
+from typing import Final
+from xml.parsers import expat
+
+_XHTML: Final = "http://www.w3.org/1999/xhtml"
+_TAGS: Final = frozenset(
+    "a abbr acronym address b bdo big blockquote br caption cite code col colgroup dd dfn div dl "
+    "dt em h1 h2 h3 h4 h5 h6 hr i img kbd li ol p pre q samp small span strong sub sup table "
+    "tbody td tfoot th thead tr tt ul var".split()
+)
+_ATTRIBUTES: Final = frozenset(
+    "abbr accesskey align alt axis border cellpadding cellspacing char charoff charset cite class "
+    "colspan coords dir frame headers height href hreflang id lang longdesc name nowrap rel rev "
+    "rowspan rules scope shape span src start style summary tabindex title type valign value "
+    "width".split()
+)
+_LINKS: Final = frozenset({"href", "src", "cite", "longdesc"})
+_SAFE_LINK: Final = re.compile(
+    r"(?:https?|mailto|tel|urn|cid):|data:image/(?:png|jpeg|gif);|[^:]*(?:[/?#]|$)", re.IGNORECASE
+)
+_ACTIVE_STYLE: Final = re.compile(r"url\s*\(|expression\s*\(|@import|javascript:", re.IGNORECASE)
+
+
+class _NotBasicError(Exception):
+    """The narrative holds something outside the basic formatting of FHIR."""
+
+
+class _Reader:
+    """Follows one narrative through the XML parser."""
+
+    def __init__(self) -> None:
+        self.has_content = False
+        self._depth = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        namespace, _, tag = name.rpartition(" ")
+        if namespace != _XHTML or tag not in _TAGS or (not self._depth and tag != "div"):
+            raise _NotBasicError
+        for attribute, value in attributes.items():
+            _check_attribute(attribute, value)
+        self._depth += 1
+        self.has_content = self.has_content or tag == "img"
+
+    def end(self, _name: str) -> None:
+        self._depth -= 1
+
+    def text(self, text: str) -> None:
+        self.has_content = self.has_content or not text.isspace()
+
+    def doctype(self, *_parts: object) -> None:
+        raise _NotBasicError
+
+
+def _check_attribute(name: str, value: str) -> None:
+    namespace, _, local = name.rpartition(" ")
+    if namespace == "http://www.w3.org/XML/1998/namespace" and local in {"lang", "space"}:
+        return
+    if namespace or local not in _ATTRIBUTES:
+        raise _NotBasicError
+    if local in _LINKS and not _SAFE_LINK.match(value.strip()):
+        raise _NotBasicError
+    if local == "style" and _ACTIVE_STYLE.search(value):
+        raise _NotBasicError
+
+
+def _read(div: str) -> _Reader | None:
+    reader = _Reader()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.StartDoctypeDeclHandler = reader.doctype
+    parser.ProcessingInstructionHandler = reader.doctype
+    try:
+        parser.Parse(div.encode(errors="replace"), True)  # noqa: FBT003  # expat's own signature
+    except (expat.ExpatError, _NotBasicError):
+        return None
+    return reader
+
+
+def is_basic_html(div: str) -> bool:
+    """Say whether `div` is well formed XHTML of permitted elements and attributes only."""
+    return _read(div) is not None
+
+
+def has_content(div: str) -> bool:
+    """Say whether `div` shows anything: text or an image. True where it cannot be read."""
+    reader = _read(div)
+    return reader is None or reader.has_content

@@ -1,0 +1,264 @@
+"""One walk over a resource, comparing each property with its definition.
+
+What enters: a tree and the spec to hold it against. What leaves: faults, in the list given.
+Whatever the tree holds, the walk ends and raises nothing but `EnoughError`. No text of a
+fault is taken from the tree: not values, and not names of unknown properties either.
+
+Not checked: what extensions mean, codes of other than required value sets, and profiles.
+"""
+
+import difflib
+import re
+from typing import Final
+
+from gateway.errors import IssueCode, Severity
+from gateway.fhir.faults import FaultList, Place
+from gateway.fhir.reference_rules import ReferenceRules
+from gateway.fhir.tables import ElementSpec, Tables, TypeSpec
+from gateway.referral.json import Json, JsonObject, objects, string
+
+MAX_DEPTH: Final = 100
+"""Deeper trees are refused. `read_json` passes none as deep; others might."""
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,40}")
+
+
+class Walk:
+    """Walks one message. See the module."""
+
+    def __init__(self, tables: Tables, root: JsonObject, found: FaultList) -> None:
+        self._tables = tables
+        self._found = found
+        self._references = ReferenceRules(tables.resources, root, found)
+        self._element = tables.types["Element"]
+
+    def resource(self, node: JsonObject, place: Place, depth: int = 0) -> None:
+        """Check a resource that stands on its own: at the root, in an entry or a parameter."""
+        spec = self._spec_of(node, place)
+        if spec is None:
+            return
+        outer, self._references.local = self._references.local, []
+        self._type(node, spec, place, depth)
+        self._references.settle(node, place)
+        self._references.local = outer
+
+    def _spec_of(self, node: JsonObject, place: Place) -> TypeSpec | None:
+        name = string(node, "resourceType")
+        spec = self._tables.types.get(name) if name in self._tables.resources else None
+        if "resourceType" not in node:
+            self._found.add(
+                IssueCode.REQUIRED, place, "A resource needs a resourceType.", below=".resourceType"
+            )
+        elif name not in self._tables.resources:
+            self._found.add(
+                IssueCode.VALUE,
+                place,
+                "The resourceType is not the name of an R4 resource type.",
+                below=".resourceType",
+            )
+        elif spec is None:
+            self._found.add(
+                IssueCode.NOT_SUPPORTED, place, f"Resources of type {name} are not read here."
+            )
+        return spec
+
+    def _type(self, node: JsonObject, spec: TypeSpec, place: Place, depth: int) -> None:
+        """Check one object against its type: properties, what is missing, invariants."""
+        if depth > MAX_DEPTH:
+            self._found.add(IssueCode.STRUCTURE, place, f"Nested deeper than {MAX_DEPTH} levels.")
+            return
+        elements = spec.elements
+        for key, value in node.items():
+            element = elements.get(key)
+            if element is None:
+                self._other_property(node, key, value, spec, place, depth)
+            elif element.is_array:
+                self._array(node, element, value, place, depth)
+            elif element.accepts is None:
+                self._object(element, value, (place, element.label, None), depth)
+            elif not element.accepts(value):
+                self._bad_primitive(element, value, (place, element.label, None))
+        if spec.has_choices:
+            self._choices(node, spec, place)
+        self._whole(node, spec, place)
+
+    def _choices(self, node: JsonObject, spec: TypeSpec, place: Place) -> None:
+        """Check that no choice element is given in two types."""
+        given: dict[str, str] = {}
+        for key in node:
+            element = spec.elements.get(key) or spec.elements.get(key[1:])
+            if element is None or element.choice is None:
+                continue
+            if given.setdefault(element.choice, element.name) != element.name:
+                self._found.add(
+                    IssueCode.STRUCTURE,
+                    (place, element.choice, None),
+                    f"{element.choice}[x] is given in more than one type; keep one.",
+                )
+
+    def _whole(self, node: JsonObject, spec: TypeSpec, place: Place) -> None:
+        """Check what is asked of an object as a whole: what is missing, and its invariants."""
+        for label, names in spec.required:
+            for name in names:
+                if name in node or "_" + name in node:
+                    break
+            else:
+                self._found.add(
+                    IssueCode.REQUIRED,
+                    place,
+                    f"{spec.name} needs {label}; add it.",
+                    below="." + label,
+                )
+        for rule in spec.invariants:
+            if not rule.holds(node):
+                for below in rule.places(node) if rule.places else ("",):
+                    self._found.add(
+                        IssueCode.INVARIANT, place, f"{rule.key}: {rule.says}.", below=below
+                    )
+
+    def _array(
+        self, node: JsonObject, element: ElementSpec, value: Json, place: Place, depth: int
+    ) -> None:
+        if not isinstance(value, list):
+            here = (place, element.label, None)
+            self._found.add(
+                IssueCode.STRUCTURE, here, f"{element.label} must be an array, even of one value."
+            )
+        elif not value:
+            here = (place, element.label, None)
+            self._found.add(
+                IssueCode.STRUCTURE, here, f"{element.label} is an empty array; leave it out."
+            )
+        else:
+            for index, item in enumerate(value):
+                if element.accepts is None:
+                    self._object(element, item, (place, element.label, index), depth)
+                elif item is None and element.has_companion:
+                    self._gap(node, element, (place, element.label, index), index)
+                elif not element.accepts(item):
+                    self._bad_primitive(element, item, (place, element.label, index))
+
+    def _object(self, element: ElementSpec, value: Json, place: Place, depth: int) -> None:
+        """Check one value that must be an object: of a known type, or any resource."""
+        if not isinstance(value, dict) or not value:
+            self._bad_object(element, value, place)
+        elif element.inner is None:
+            self._any_resource(element, value, place, depth + 1)
+        else:
+            self._type(value, element.inner, place, depth + 1)
+            if element.type_name == "Reference":
+                self._references.check(value, element, place)
+            elif element.concepts is not None:
+                self._concept(element, value, place)
+
+    def _any_resource(
+        self, element: ElementSpec, value: JsonObject, place: Place, depth: int
+    ) -> None:
+        if element.name != "contained":
+            self.resource(value, place, depth)
+        elif (spec := self._spec_of(value, place)) is not None:
+            self._type(value, spec, place, depth)
+
+    def _other_property(
+        self,
+        node: JsonObject,
+        key: str,
+        value: Json,
+        spec: TypeSpec,
+        place: Place,
+        depth: int,
+    ) -> None:
+        element = spec.elements.get(key[1:]) if key[:1] == "_" else None
+        if element is None or not element.has_companion:
+            self._unknown(key, spec, place)
+        elif not element.is_array:
+            self._companion(
+                value, (place, element.label, None), depth, alone=element.name not in node
+            )
+        elif not isinstance(value, list) or not value:
+            self._found.add(
+                IssueCode.STRUCTURE,
+                (place, element.label, None),
+                f"The extensions of {element.label} must be an array beside its values.",
+            )
+        else:
+            main = node.get(element.name)
+            values = main if isinstance(main, list) else []
+            for index, item in enumerate(value):
+                alone = index >= len(values) or values[index] is None
+                here = (place, element.label, index)
+                if item is not None:
+                    self._companion(item, here, depth, alone=alone)
+                elif index >= len(values):
+                    self._nothing(here)
+
+    def _companion(self, value: Json, place: Place, depth: int, *, alone: bool) -> None:
+        """Check the id and extensions of a primitive; `alone` where it has no value."""
+        if not isinstance(value, dict) or not value:
+            self._found.add(
+                IssueCode.STRUCTURE,
+                place,
+                "What stands beside a primitive must be an object with id or extension.",
+            )
+            return
+        self._type(value, self._element, place, depth + 1)
+        if alone and not objects(value, "extension"):
+            self._nothing(place)
+
+    def _gap(self, node: JsonObject, element: ElementSpec, place: Place, index: int) -> None:
+        beside = node.get("_" + element.name)
+        if not isinstance(beside, list) or index >= len(beside) or beside[index] is None:
+            self._nothing(place)
+
+    def _nothing(self, place: Place) -> None:
+        self._found.add(
+            IssueCode.INVARIANT, place, "ele-1: there is neither a value nor an extension here."
+        )
+
+    def _unknown(self, key: str, spec: TypeSpec, place: Place) -> None:
+        hint = "remove it or mend its name"
+        if _NAME.fullmatch(key):
+            near = difflib.get_close_matches(key, spec.elements, n=1, cutoff=0.75)
+            hint = f"did you mean {near[0]}?" if near else hint
+        self._found.add(
+            IssueCode.STRUCTURE, place, f"{spec.name} has a property that R4 does not know: {hint}."
+        )
+
+    def _bad_object(self, element: ElementSpec, value: Json, place: Place) -> None:
+        if isinstance(value, list) and not element.is_array:
+            says = f"{element.label} must be one object, not an array."
+        elif isinstance(value, dict):
+            says = f"{element.label} is an empty object; leave it out."
+        else:
+            says = f"{element.label} must be a JSON object of type {element.type_name}."
+        self._found.add(IssueCode.STRUCTURE, place, says)
+
+    def _bad_primitive(self, element: ElementSpec, value: Json, place: Place) -> None:
+        primitive = element.primitive
+        if primitive is None:
+            return
+        code, severity = IssueCode.VALUE, Severity.ERROR
+        if isinstance(value, list) and not element.is_array:
+            code, says = IssueCode.STRUCTURE, f"{element.label} must be one value, not an array."
+        elif not primitive.is_written_right(value):
+            code = IssueCode.STRUCTURE
+            says = f"{element.label} must be {primitive.json_kind}: {primitive.wanted}."
+        elif value == "":
+            says = f"{element.label} is empty; leave it out or give {primitive.wanted}."
+        else:
+            code = IssueCode.CODE_INVALID if primitive.is_code_list else code
+            says = f"{element.label} must be {primitive.wanted}."
+        if isinstance(value, str) and value and value.isspace() and primitive.is_free_text:
+            severity = Severity.WARNING
+        self._found.add(code, place, says, severity=severity)
+
+    def _concept(self, element: ElementSpec, value: JsonObject, place: Place) -> None:
+        """Check that one coding of a CodeableConcept is in its required value set."""
+        concepts = element.concepts or {}
+        for coding in objects(value, "coding"):
+            if string(coding, "code") in concepts.get(string(coding, "system") or "", ()):
+                return
+        listed = "; ".join(f"{system}: {', '.join(sorted(c))}" for system, c in concepts.items())
+        self._found.add(
+            IssueCode.CODE_INVALID, place, f"{element.label} needs a coding with one of {listed}."
+        )
