@@ -110,7 +110,9 @@ def read_settings(**given: Any) -> Settings:  # noqa: ANN401  # pydantic checks 
     try:
         return Settings(_secrets_dir=os.environ.get("GATEWAY_SECRETS_DIR"), **given)
     except ValidationError as error:
-        lines = [f"{_PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [
+            f"{_PREFIX}{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()
+        ]
         raise ConfigError("\n".join(lines)) from None
 
 

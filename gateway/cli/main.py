@@ -162,5 +162,3 @@ def demo(folder: Path | None, *, once: bool) -> None:
     from gateway.cli.demo.run import run_demo
 
     sys.exit(run_demo(folder, once=once))
-
-

@@ -59,7 +59,7 @@ def is_past(text: str | None, at: datetime) -> bool | None:
 def _has_come(moment: datetime, slack: timedelta, at: datetime) -> bool | None:
     if at >= moment:
         return True
-    return None if at >= moment - slack else False
+    return None if at + slack >= moment else False
 
 
 def _span(text: str | None) -> _Span | None:

@@ -198,7 +198,10 @@ def _integer(text: str) -> int:
 def _decimal(text: str) -> Decimal:
     if len(text) > MAX_NUMBER_CHARACTERS:
         raise _NumberError
-    value = Decimal(text)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:  # an exponent beyond what Decimal itself holds
+        raise _NumberError from None
     exponent = value.as_tuple().exponent
     if not isinstance(exponent, int) or abs(exponent) > MAX_EXPONENT:
         raise _NumberError
@@ -237,7 +240,7 @@ def _is_refused_number(token: str) -> bool:
         return False
     try:
         _decimal(token)
-    except (_NumberError, InvalidOperation):
+    except _NumberError:
         return True
     return False
 

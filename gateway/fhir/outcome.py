@@ -44,10 +44,5 @@ def operation_outcome(
     outcome = OperationOutcome.model_validate(
         {"id": str(uuid.uuid4()), "meta": {"profile": [_PROFILE]}, "issue": issues}
     )
-    return as_tree(outcome)
-
-
-def as_tree(model: OperationOutcome) -> JsonObject:
-    """Turn a typed resource that we constructed into a tree."""
-    tree: JsonObject = model.model_dump(mode="json", exclude_none=True)
-    return {"resourceType": model.get_resource_type(), **tree}
+    tree: JsonObject = outcome.model_dump(mode="json", exclude_none=True)
+    return tree

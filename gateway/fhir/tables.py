@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from gateway.fhir.invariants import INVARIANTS
 from gateway.fhir.invariants.rule import Invariant
-from gateway.fhir.primitives import OPEN_VALUE_SETS, PRIMITIVES, Accepts, JsonKind, Primitive
+from gateway.fhir.primitives import OPEN_VALUE_SETS, PRIMITIVES, JsonKind, Primitive
 
 _SHOWN_CODES: Final = 20
 """A longer list of permitted codes is named by its value set instead."""
@@ -32,8 +32,7 @@ class ElementSpec:
     """One JSON property of a type.
 
     `label` is its name in FHIRPath: `value` for `valueString`. Of `primitive` and `inner`
-    one is set; neither for a slot that holds any resource. `accepts` is the primitive's own,
-    one step nearer to the walk. `concepts` are the permitted
+    one is set; neither for a slot that holds any resource. `concepts` are the permitted
     codes by system of a CodeableConcept or Coding. Empty `targets` permit any resource.
     """
 
@@ -43,7 +42,6 @@ class ElementSpec:
     choice: str | None
     type_name: str
     primitive: Primitive | None
-    accepts: Accepts | None = None
     inner: "TypeSpec | None" = None
     concepts: Mapping[str, frozenset[str]] | None = None
     targets: frozenset[str] = frozenset()
@@ -118,7 +116,6 @@ def _element(
     if type_name == "code" and "codes" in row:
         primitive = OPEN_VALUE_SETS.get(row["codes"]) or _coded(row["codes"], concepts)
     return ElementSpec(
-        accepts=primitive.accepts if primitive else None,
         name=name,
         label=row.get("choice", name),
         is_array=row.get("max") == "*",
@@ -144,17 +141,15 @@ def _coded(value_set: str, concepts: Mapping[str, frozenset[str]]) -> Primitive:
 
 
 def _resource_type(name: str) -> ElementSpec:
-    primitive = Primitive(
-        json_kind=JsonKind.STRING, accepts=lambda value: value == name, wanted=name
-    )
     return ElementSpec(
         name="resourceType",
-        accepts=primitive.accepts,
         label="resourceType",
         is_array=False,
         choice=None,
         type_name="code",
-        primitive=primitive,
+        primitive=Primitive(
+            json_kind=JsonKind.STRING, accepts=lambda value: value == name, wanted=name
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from gateway.errors import IssueCode, Severity
 from gateway.fhir.faults import FaultList, Place
+from gateway.fhir.primitives import Primitive
 from gateway.fhir.reference_rules import ReferenceRules
 from gateway.fhir.tables import ElementSpec, Tables, TypeSpec
 from gateway.referral.json import Json, JsonObject, objects, string
@@ -74,10 +75,10 @@ class Walk:
                 self._other_property(node, key, value, spec, place, depth)
             elif element.is_array:
                 self._array(node, element, value, place, depth)
-            elif element.accepts is None:
+            elif (primitive := element.primitive) is None:
                 self._object(element, value, (place, element.label, None), depth)
-            elif not element.accepts(value):
-                self._bad_primitive(element, value, (place, element.label, None))
+            elif not primitive.accepts(value):
+                self._bad_primitive(element, primitive, value, (place, element.label, None))
         if spec.has_choices:
             self._choices(node, spec, place)
         self._whole(node, spec, place)
@@ -130,13 +131,15 @@ class Walk:
                 IssueCode.STRUCTURE, here, f"{element.label} is an empty array; leave it out."
             )
         else:
+            primitive = element.primitive
             for index, item in enumerate(value):
-                if element.accepts is None:
+                if primitive is None:
                     self._object(element, item, (place, element.label, index), depth)
                 elif item is None and element.has_companion:
                     self._gap(node, element, (place, element.label, index), index)
-                elif not element.accepts(item):
-                    self._bad_primitive(element, item, (place, element.label, index))
+                elif not primitive.accepts(item):
+                    where = (place, element.label, index)
+                    self._bad_primitive(element, primitive, item, where)
 
     def _object(self, element: ElementSpec, value: Json, place: Place, depth: int) -> None:
         """Check one value that must be an object: of a known type, or any resource."""
@@ -233,10 +236,9 @@ class Walk:
             says = f"{element.label} must be a JSON object of type {element.type_name}."
         self._found.add(IssueCode.STRUCTURE, place, says)
 
-    def _bad_primitive(self, element: ElementSpec, value: Json, place: Place) -> None:
-        primitive = element.primitive
-        if primitive is None:
-            return
+    def _bad_primitive(
+        self, element: ElementSpec, primitive: Primitive, value: Json, place: Place
+    ) -> None:
         code, severity = IssueCode.VALUE, Severity.ERROR
         if isinstance(value, list) and not element.is_array:
             code, says = IssueCode.STRUCTURE, f"{element.label} must be one value, not an array."

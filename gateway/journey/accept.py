@@ -115,9 +115,7 @@ def candidates_for(
         known = directory.service_known_as(referral.service_asked)
         return candidates(referral, [known] if known else [], None)
     practice = directory.practice(envelope.sender.ods)
-    return candidates(
-        referral, directory.services(), practice.commissioner if practice else None
-    )
+    return candidates(referral, directory.services(), practice.commissioner if practice else None)
 
 
 def _accept(referral: IncomingReferral, envelope: Envelope, gateway: Gateway) -> Referral | Refusal:
@@ -216,10 +214,11 @@ def queue(
     decision: DecisionId,
     *,
     actor: str,
+    delivery_id: DeliveryId | None = None,
 ) -> Delivery:
     """Queue a permitted referral for one service, due at once."""
     new = Delivery(
-        id=DeliveryId.of(gateway.new_uuid()),
+        id=delivery_id or DeliveryId.of(gateway.new_uuid()),
         referral=accepted.id,
         service=service.id,
         provider=service.provider,

@@ -12,7 +12,7 @@ be constructed can always be sealed.
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeAlias
 
-from gateway.errors import Phase as DeliveryPhase
+from gateway.errors import Phase
 from gateway.ledger.kinds import Door, Effect, EntryKind, Stage
 from gateway.ledger.line import Line, OnDelivery, OnHouse, OnReferral
 from gateway.ledger.values import (
@@ -34,7 +34,7 @@ from gateway.ledger.values import (
 WhichDoor = Annotated[Door, one_of(Door)]
 WhichEffect = Annotated[Effect, one_of(Effect)]
 WhichStage = Annotated[Stage, one_of(Stage)]
-Phase = Annotated[DeliveryPhase, one_of(DeliveryPhase)]
+WhichPhase = Annotated[Phase, one_of(Phase)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ class DeliveryRefused(OnDelivery):
     kind = EntryKind.DELIVERY_REFUSED
     decision: Uuid | None
     attempt: Count
-    phase: Phase
+    phase: WhichPhase
     code: Code
 
 
@@ -152,7 +152,7 @@ class DeliveryUnknown(OnDelivery):
 
     kind = EntryKind.DELIVERY_UNKNOWN
     attempt: Count
-    phase: Phase
+    phase: WhichPhase
     next_at: Instant
 
 

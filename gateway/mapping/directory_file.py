@@ -351,4 +351,3 @@ def _repeated(rows: Sequence[DirectoryRow]) -> list[str]:
 def noun_of(kind: Kind, body: str) -> Noun:
     """Read one stored row. Rows never change in place, so what was read once is kept."""
     return _MODELS[kind].model_validate_json(body).noun()
-

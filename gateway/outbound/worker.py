@@ -33,7 +33,9 @@ class Worker:
         self._stopping = threading.Event()
         name = f"{socket.gethostname()[:32]}.{os.getpid()}"
         self._threads = [
-            threading.Thread(target=self._work, args=(f"{name}.{number}",), name=f"deliver-{number}")
+            threading.Thread(
+                target=self._work, args=(f"{name}.{number}",), name=f"deliver-{number}"
+            )
             for number in range(threads)
         ]
 

@@ -3,14 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, insert, or_, select, update
 
 from gateway.errors import StoreUnavailableError
 from gateway.referral.identifiers import DeliveryId, OdsCode, ReferralId, ServiceId
 from gateway.referral.lifecycle import DeliveryState, move_delivery
 from gateway.referral.model import Delivery
 from gateway.store.engine import Reading, Transaction
-from gateway.store.tables import delivery
+from gateway.store.tables import delivery, referral
 
 
 def add(tx: Transaction, new: Delivery) -> None:
@@ -89,6 +89,77 @@ def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[De
         .order_by(delivery.c.created_at, delivery.c.id)
     )
     return [_delivery(row) for row in rows]
+
+
+def by_referral(view: Reading) -> dict[ReferralId, list[Delivery]]:
+    """Read all deliveries, by referral."""
+    found: dict[ReferralId, list[Delivery]] = {}
+    for row in view.connection.execute(select(delivery).order_by(delivery.c.created_at)):
+        found.setdefault(ReferralId(row.referral), []).append(_delivery(row))
+    return found
+
+
+def find(view: Reading | Transaction, delivery_id: DeliveryId) -> Delivery | None:
+    """Read one delivery; None if there is none under this id."""
+    row = view.connection.execute(
+        select(delivery).where(delivery.c.id == delivery_id)
+    ).one_or_none()
+    return _delivery(row) if row else None
+
+
+def owned_by(
+    view: Reading,
+    provider: OdsCode,
+    *,
+    since: datetime | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Delivery]:
+    """List the deliveries that a provider has, oldest move first."""
+    query = select(delivery).where(
+        delivery.c.provider == provider, delivery.c.state == DeliveryState.DELIVERED
+    )
+    return _page(view, query, since=since, after=after, limit=limit)
+
+
+def placed_by(
+    view: Reading,
+    practice: OdsCode,
+    *,
+    since: datetime | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Delivery]:
+    """List the deliveries of a practice's referrals, oldest move first."""
+    query = (
+        select(delivery)
+        .join(referral, referral.c.id == delivery.c.referral)
+        .where(referral.c.practice == practice)
+    )
+    return _page(view, query, since=since, after=after, limit=limit)
+
+
+def _page(
+    view: Reading,
+    query: Select[Any],
+    *,
+    since: datetime | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Delivery]:
+    if since is not None:
+        query = query.where(delivery.c.updated_at >= since)
+    if after is not None:
+        query = query.where(_is_after(after))
+    page = query.order_by(delivery.c.updated_at, delivery.c.id).limit(limit)
+    return [_delivery(row) for row in view.connection.execute(page)]
+
+
+def _is_after(place: tuple[datetime, str]) -> ColumnElement[bool]:
+    """Tell whether a row comes after the last one of the page before."""
+    moved_at, row_id = place
+    later = delivery.c.updated_at > moved_at
+    return or_(later, and_(delivery.c.updated_at == moved_at, delivery.c.id > row_id))
 
 
 def next_due(view: Reading) -> datetime | None:

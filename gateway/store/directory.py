@@ -85,8 +85,7 @@ def rows_as_of(view: Reading | Transaction, at: datetime) -> list[DirectoryRow]:
         select(record).where(*_valid(at)).order_by(record.c.kind, record.c.key)
     )
     return [
-        DirectoryRow(kind=Kind(row.kind), key=row.key, also=row.also, body=row.body)
-        for row in rows
+        DirectoryRow(kind=Kind(row.kind), key=row.key, also=row.also, body=row.body) for row in rows
     ]
 
 
@@ -126,8 +125,6 @@ def _valid(at: datetime) -> tuple[ColumnElement[bool], ...]:
 
 def _next_version(connection: Connection, row: DirectoryRow) -> int:
     latest = connection.execute(
-        select(func.max(record.c.version)).where(
-            record.c.kind == row.kind, record.c.key == row.key
-        )
+        select(func.max(record.c.version)).where(record.c.kind == row.kind, record.c.key == row.key)
     ).scalar_one()
     return (latest or 0) + 1

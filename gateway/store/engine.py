@@ -77,14 +77,20 @@ class Store:
                 append(connection, tx.entries, origin=self.ledger_origin, at=at)
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
+    def reading(self, *, as_one_moment: bool = False) -> Iterator[Reading]:
         """Open a read that never blocks a writer.
+
+        Args:
+            as_one_moment: whether all its queries must see the database at one moment.
 
         Raises:
             StoreUnavailableError: the database did not answer in time.
         """
+        options: dict[str, Any] = {_READ_ONLY: True}
+        if as_one_moment and self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
         with self._connected() as connection:
-            view = connection.execution_options(**{_READ_ONLY: True})
+            view = connection.execution_options(**options)
             with view.begin():
                 yield Reading(connection=view, vault=self.vault)
 

@@ -16,9 +16,7 @@ from gateway.store.tables import ledger_entry, ledger_head
 _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
-def append(
-    connection: Connection, entries: Sequence[Entry], *, origin: str, at: datetime
-) -> None:
+def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at: datetime) -> None:
     """Append entries to the log of this year, in order.
 
     1. Lock the head; from here to the commit no other writer appends.
@@ -67,9 +65,7 @@ def _locked_head(connection: Connection, log: str) -> Frontier:
     row = connection.execute(query).one_or_none()
     if row is None:
         first = _INSERTS[connection.dialect.name](ledger_head)
-        connection.execute(
-            first.values(log=log, size=0, frontier=b"").on_conflict_do_nothing()
-        )
+        connection.execute(first.values(log=log, size=0, frontier=b"").on_conflict_do_nothing())
         row = connection.execute(query).one()
     return Frontier.from_bytes(row.size, row.frontier)
 

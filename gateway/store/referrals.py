@@ -1,11 +1,11 @@
 """Referrals: the rows that make an accepted referral durable, and its reading back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
 from gateway.errors import NotFoundError, StoreUnavailableError
 from gateway.referral.identifiers import (
@@ -130,20 +130,52 @@ class Search:
     states: frozenset[ReferralState] | None = None
     updated_from: datetime | None = None
     updated_before: datetime | None = None
-    after: tuple[datetime, ReferralId] | None = None
+    after: tuple[datetime, str] | None = None
     limit: int = 50
+
+
+def everyone(view: Reading) -> Iterator[Referral]:
+    """Stream all referrals, by id."""
+    rows = view.connection.execution_options(yield_per=1000).execute(
+        select(*_COLUMNS).order_by(referral.c.id)
+    )
+    for row in rows:
+        yield _referral(row)
+
+
+def placed_by(
+    view: Reading,
+    practice: OdsCode,
+    *,
+    since: datetime | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> list[Referral]:
+    """List a practice's referrals, oldest move first."""
+    query = select(*_COLUMNS).where(referral.c.practice == practice)
+    if since is not None:
+        query = query.where(referral.c.updated_at >= since)
+    if after is not None:
+        query = query.where(_is_after(after))
+    page = query.order_by(referral.c.updated_at, referral.c.id).limit(limit)
+    return [_referral(row) for row in view.connection.execute(page)]
 
 
 def search(view: Reading, wanted: Search) -> tuple[list[Referral], int]:
     """List one page of a practice's referrals, oldest change first, and count them all."""
     query = _matching(view, wanted)
-    total = view.connection.execute(
-        select(func.count()).select_from(query.subquery())
-    ).scalar_one()
+    total = view.connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     if wanted.after is not None:
-        query = query.where(tuple_(referral.c.updated_at, referral.c.id) > tuple_(*wanted.after))
+        query = query.where(_is_after(wanted.after))
     page = query.order_by(referral.c.updated_at, referral.c.id).limit(wanted.limit)
     return [_referral(row) for row in view.connection.execute(page)], total
+
+
+def _is_after(place: tuple[datetime, str]) -> ColumnElement[bool]:
+    """Tell whether a row comes after the last one of the page before."""
+    moved_at, row_id = place
+    later = referral.c.updated_at > moved_at
+    return or_(later, and_(referral.c.updated_at == moved_at, referral.c.id > row_id))
 
 
 def _matching(view: Reading, wanted: Search) -> Select[Any]:

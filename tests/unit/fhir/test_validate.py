@@ -1,5 +1,6 @@
 import copy
 import json
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -43,13 +44,32 @@ def test_a_defect_is_found_at_its_place(row: dict[str, Any]) -> None:
     assert all(fault.severity is Severity.ERROR for fault in faults)
 
 
-@pytest.mark.parametrize("row", DEFECTS, ids=[row["name"] for row in DEFECTS])
-def test_a_fault_never_quotes_the_message(row: dict[str, Any]) -> None:
-    canary = "Zq7Fernsby"
-    if not isinstance(row.get("value"), str):
-        pytest.skip("the defect is not a text that could be quoted")
-    tree = broken({**row, "value": row["value"] + canary})
-    assert canary not in "".join(str(fault) for fault in validate(tree))
+def spots(node: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401  # any JSON
+    for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, key
+        if isinstance(value, dict | list):
+            yield from spots(value)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_fault_never_quotes_a_value(name: str) -> None:
+    tree = good(name)
+    for node, key in spots(tree):
+        node[key], before = "#Zq7 Fernsby\x00", node[key]
+        assert "Fernsby" not in "".join(str(fault) for fault in validate(tree))
+        node[key] = before
+    assert tree == good(name)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_fault_never_quotes_the_name_of_a_property(name: str) -> None:
+    tree = good(name)
+    for node, key in spots(tree):
+        if isinstance(node, dict):
+            node[f"{key}Fernsby"] = node.pop(key)
+            assert "Fernsby" not in "".join(str(fault) for fault in validate(tree))
+            node[key] = node.pop(f"{key}Fernsby")
+    assert tree == good(name)
 
 
 def test_the_name_of_an_unknown_property_is_not_repeated() -> None:
@@ -63,10 +83,8 @@ def test_a_misspelt_property_is_told_the_name_it_resembles() -> None:
 
 
 def test_all_faults_are_reported_at_once() -> None:
-    tree = good("bars_referral_bundle")
-    for row in DEFECTS[:40]:
-        if row["of"] == "bars_referral_bundle" and row["name"].startswith("missing_status"):
-            tree = broken(row)
+    [row] = [each for each in DEFECTS if each["name"] == "missing_status_in_an_entry"]
+    tree = broken(row)
     tree["timestamp"] = "today"
     tree["total"] = 1
     assert places(validate(tree)) == [
@@ -131,7 +149,7 @@ def test_a_primitive_with_only_an_extension_satisfies_what_is_required() -> None
         "https://fhir.example/R4/Patient/1",
         "https://fhir.example/R4/Patient/1/_history/2",
         "https://fhir.example/anything-else",
-        "urn:uuid:00000000-0000-4000-8000-000000000001",
+        "urn:uuid:00000000-0000-4000-8000-0000000000ee",
         "urn:uuid:0000000A-0000-4000-8000-00000000000A",
         "urn:oid:1.2.3",
     ],
@@ -140,9 +158,7 @@ def test_a_reference_out_of_the_message_is_not_followed(reference: str) -> None:
     tree = good("bars_referral_bundle")
     entries: Any = tree["entry"]
     entries[1]["resource"]["subject"]["reference"] = reference
-    assert [each for each in validate(tree) if "subject" in str(each.expression)] == (
-        [] if not reference.endswith("000001") else validate(tree)
-    )
+    assert validate(tree) == []
 
 
 def test_a_logical_reference_needs_no_literal_one() -> None:
@@ -151,14 +167,15 @@ def test_a_logical_reference_needs_no_literal_one() -> None:
     assert validate(tree) == []
 
 
-def test_a_conditional_reference_may_stand_in_a_transaction() -> None:
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+def test_a_conditional_reference_may_stand_in_a_bundle_that_creates(kind: str) -> None:
     condition: JsonObject = {
         "resourceType": "Condition",
         "subject": {"reference": "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9990000018"},
     }
     tree: JsonObject = {
         "resourceType": "Bundle",
-        "type": "transaction",
+        "type": kind,
         "entry": [{"resource": condition, "request": {"method": "POST", "url": "Condition"}}],
     }
     assert validate(tree) == []
@@ -182,6 +199,16 @@ def test_a_contained_resource_may_be_named_by_a_canonical() -> None:
         "status": "completed",
     }
     assert validate(tree) == []
+
+
+def test_the_contained_resources_of_an_entry_are_its_own_and_not_the_bundles() -> None:
+    tree = good("service_request_contained")
+    bundle: JsonObject = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": tree}],
+    }
+    assert validate(bundle) == []
 
 
 def test_each_entry_has_contained_resources_of_its_own() -> None:

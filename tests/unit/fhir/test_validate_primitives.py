@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.fhir.narrative import has_content, is_basic_html
-from gateway.fhir.primitives import OPEN_VALUE_SETS, PRIMITIVES
+from gateway.fhir.primitives import MAX_STRING_CHARACTERS, OPEN_VALUE_SETS, PRIMITIVES
 from gateway.referral.json import Json
 
 RIGHT: dict[str, list[Json]] = {
@@ -37,7 +37,7 @@ RIGHT: dict[str, list[Json]] = {
 }
 ANYWHERE: list[Json] = [None, {}, [], {"a": 1}, ["a"], ""]
 WRONG: dict[str, list[Json]] = {
-    "base64Binary": ["SGVsbG8", "a", "SGVs*G8=", "====", " ", "é", 1],
+    "base64Binary": ["SGVsbG8", "a", "SGVs*bG8=", "YQ==YQ==", "=YQ=", "====", " ", "é", 1],
     "boolean": ["true", 0, 1],
     "canonical": ["a b", 1],
     "code": [" a", "a ", "a  b", "a\tb", 1],
@@ -67,7 +67,7 @@ WRONG: dict[str, list[Json]] = {
     "markdown": ["\x00", " \n", 1],
     "oid": ["1.2.3", "urn:oid:3.1", "urn:oid:1.02"],
     "positiveInt": [0, -1, 2**31, True],
-    "string": [" ", "a\x00", "a\x1b", 1, True],
+    "string": ["a" * (MAX_STRING_CHARACTERS + 1), " ", "a\x00", "a\x1b", 1, True],
     "time": ["24:00:00", "10:00", "10:00:00Z"],
     "unsignedInt": [-1, 2**31, False],
     "uri": ["a b", "a\n", "a\x00"],
@@ -96,7 +96,7 @@ def test_a_wrong_value_is_refused(name: str) -> None:
     assert [v for v in WRONG[name] + ANYWHERE if PRIMITIVES[name].accepts(v)] == []
 
 
-OPEN = {
+OPEN: dict[str, tuple[list[Json], list[Json]]] = {
     "all-languages": (["en", "en-GB", "cy", "zh-Hant-TW"], ["en_GB", "", "e n", "-en", 1]),
     "currencies": (["GBP", "EUR"], ["gbp", "POUND", "", None, 826]),
     "mimetypes": (

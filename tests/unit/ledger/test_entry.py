@@ -107,6 +107,11 @@ def test_a_truth_is_true_or_false(ok: object) -> None:
         changed(an_entry(EntryKind.LEDGER_VERIFIED), ok=ok)
 
 
+def test_true_is_no_count() -> None:
+    with pytest.raises(ValueError, match="attempt is not an integer"):
+        changed(an_entry(EntryKind.DELIVERY_DELIVERED), attempt=True)
+
+
 def test_no_count_has_room_for_ten_digits() -> None:
     verified = an_entry(EntryKind.LEDGER_VERIFIED)
     changed(verified, size=MAX_INTEGER)

@@ -191,6 +191,22 @@ def test_a_body_that_is_not_exactly_an_entry_is_damaged(damaged: str) -> None:
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (BODY + " " * MAX_BODY_BYTES, "longer than 2,048 bytes"),
+        (BODY.replace('"v":1', '"v":2'), "another version of the format"),
+        (BODY.replace("decision.made", "decision.unmade"), "unknown kind"),
+        (without("refs"), "an object lacks a field or has one too many"),
+        (BODY.replace("A81001", "a81001"), "decision.made: practice is not an ODS code"),
+        (BODY.replace(":", ": ", 1), "not in its canonical form"),
+    ],
+)
+def test_a_damaged_body_says_what_is_wrong_with_it(body: str, said: str) -> None:
+    with pytest.raises(DamagedRecordError, match=said):
+        read_entry(body.encode())
+
+
 def test_a_body_that_is_no_text_is_damaged() -> None:
     with pytest.raises(DamagedRecordError):
         read_entry(b"\xff\xfe{}")

@@ -1,0 +1,106 @@
+"""`gateway ledger verify`, `gateway reconcile` and `gateway replay`."""
+
+import json
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from gateway.app import open_gateway
+from gateway.config import read_settings
+from gateway.errors import GatewayError
+from gateway.journey.check_ledger import check_ledger
+from gateway.journey.reconcile import reconcile
+from gateway.journey.replay import replay_referral
+from gateway.ledger.verify import Report
+from gateway.referral.identifiers import ReferralReference
+from gateway.referral.lifecycle import ReferralState
+
+
+def verify_ledger(*, as_json: bool) -> bool:
+    """Check every log; print what was checked and what this does not prove."""
+    gateway = open_gateway(read_settings())
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("entries", total=None)
+        reports = check_ledger(gateway, lambda n: progress.update(task, completed=n))
+    if as_json:
+        click.echo(json.dumps([_as_json(report) for report in reports], indent=2))
+    else:
+        for report in reports:
+            _print_report(report)
+        if not reports:
+            click.echo("the ledger is empty")
+    return all(report.ok for report in reports)
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {
+        "log": report.log,
+        "size": report.size,
+        "root": report.root,
+        "ok": report.ok,
+        "findings": [{"index": f.index, "code": f.code, "text": f.text} for f in report.findings],
+        "not_proved": report.not_proved,
+    }
+
+
+def _print_report(report: Report) -> None:
+    click.echo(f"{report.log}: {'intact' if report.ok else 'BROKEN'}")
+    click.echo(f"  entries checked  {report.size}")
+    click.echo(f"  root             {report.root}")
+    for finding in report.findings:
+        click.echo(f"  entry {finding.index}: {finding.code}: {finding.text}")
+    for text in report.not_proved:
+        click.echo(f"  not proved: {text}")
+
+
+def reconcile_referrals(*, as_json: bool) -> bool:
+    """Prove that each referral is in one state; print the counts and every exception."""
+    found = reconcile(open_gateway(read_settings()))
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "states": {state: found.states.get(state, 0) for state in ReferralState},
+                    "overdue_holds": found.overdue_holds,
+                    "lapsed_leases": found.lapsed_leases,
+                    "discrepancies": [
+                        {"reference": d.reference, "text": d.text} for d in found.discrepancies
+                    ],
+                },
+                indent=2,
+            )
+        )
+        return not found.discrepancies
+    for state in ReferralState:
+        click.echo(f"{state:<10} {found.states.get(state, 0):>8}")
+    click.echo(f"holds overdue: {found.overdue_holds}; leases lapsed: {found.lapsed_leases}")
+    for discrepancy in found.discrepancies:
+        click.echo(f"{discrepancy.reference}: {discrepancy.text}")
+    total = sum(found.states.values())
+    click.echo(
+        f"{total} accepted, each in exactly one state"
+        if not found.discrepancies
+        else f"{len(found.discrepancies)} discrepancies among {total} accepted"
+    )
+    return not found.discrepancies
+
+
+def replay_referrals(references: Sequence[str]) -> bool:
+    """Replay each; print what it came to."""
+    gateway = open_gateway(read_settings())
+    done = True
+    for text in references:
+        try:
+            replayed = replay_referral(ReferralReference(text), gateway)
+        except ValueError as error:
+            click.echo(f"{text}: {error}", err=True)
+            done = False
+        except GatewayError as error:
+            click.echo(f"{text}: {error}", err=True)
+            done = False
+        else:
+            why = replayed.hold.code if replayed.hold else replayed.closed_because or ""
+            click.echo(f"{text}: {replayed.state} {why}".rstrip())
+    return done

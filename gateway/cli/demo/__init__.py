@@ -1,0 +1,21 @@
+"""`gateway demo`: the whole gateway on one machine, with neighbours and sample referrals.
+
+Reading order::
+
+    run.py         the command: start, post, watch, show, check
+    start.py       everything up: folder, keys, directory, processes; `Demo`, `start_demo`
+    setting.py     who is in the demo: practices, providers, services, agreements
+    clients.py     the practices' clients: keys, signed assertions, tokens, posting
+    samples.py     the sample referrals, made from `samples/*.json`, and how each should end
+    watch.py       what became of each sample, asked from outside
+    show.py        progress, the table, demo.json
+    processes.py   child processes that end with their parent
+    child.py       what a child does so that it ends with its parent
+
+    provider.py    a simulated neighbour as a process of its own: a FHIR server over TLS
+    neighbour.py   its web application
+    memory.py      what it remembers, durable before it answers
+    behaviour.py   how it behaves: well, or in a way that a fault test asks for
+
+Nothing in the gateway imports this package but the command that starts it.
+"""

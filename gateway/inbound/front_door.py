@@ -1,0 +1,86 @@
+"""The front door as one WSGI application: routes, limits, and errors to answers."""
+
+import logging
+import time
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from gateway.config import Settings
+from gateway.errors import GatewayError
+from gateway.inbound.answers import Answer, answer_to, http_error, unforeseen
+from gateway.inbound.identity import ClientCredentials
+from gateway.inbound.open_routes import open_routes, ping_route
+from gateway.inbound.read_routes import read_routes
+from gateway.inbound.referral_routes import referral_routes
+from gateway.inbound.request import echo_ids, to_response
+from gateway.journey.gateway import Gateway
+from gateway.referral.model import Door
+
+FHIR_BASE = "/FHIR/R4"
+_log = logging.getLogger(__name__)
+
+
+def build_front_door(gateway: Gateway, settings: Settings) -> flask.Flask:
+    """Assemble the application."""
+    base_url = settings.public_url.rstrip("/") + FHIR_BASE
+    identity = ClientCredentials(
+        gateway, token_url=f"{base_url}/oauth2/token", lifetime=settings.token_lifetime
+    )
+    app = flask.Flask("gateway", static_folder=None)
+    app.url_map.strict_slashes = True
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.extensions["identity"] = identity
+    app.register_blueprint(ping_route())
+    app.register_blueprint(open_routes(identity, base_url), url_prefix=FHIR_BASE)
+    app.register_blueprint(referral_routes(gateway, base_url), url_prefix=FHIR_BASE)
+    app.register_blueprint(read_routes(gateway, base_url), url_prefix=FHIR_BASE)
+    app.before_request(_start_clock)
+    app.after_request(echo_ids)
+    app.after_request(_log_line)
+    app.register_error_handler(GatewayError, _refused)
+    app.register_error_handler(HTTPException, _not_routed)
+    app.register_error_handler(Exception, _unforeseen)
+    return app
+
+
+def _door() -> Door:
+    return Door.BARS if flask.request.path.endswith("/$process-message") else Door.REST
+
+
+def _refused(error: GatewayError) -> flask.Response:
+    answer = answer_to(error, _door())
+    if answer.http >= 500:  # noqa: PLR2004  # HTTP classes
+        _log.warning("answered %d for %s", answer.http, type(error).__name__)
+    return to_response(answer)
+
+
+def _not_routed(error: HTTPException) -> flask.Response:
+    headers = dict(error.get_headers(flask.request.environ))
+    return to_response(http_error(error.code or 500, headers))
+
+
+def _unforeseen(error: Exception) -> flask.Response:
+    """The request boundary: the other place that catches everything."""
+    _log.error("an unforeseen %s at the front door", type(error).__name__)
+    answer: Answer = unforeseen()
+    return to_response(answer)
+
+
+def _start_clock() -> None:
+    flask.g.started = time.monotonic()
+
+
+def _log_line(response: flask.Response) -> flask.Response:
+    """One line a request: the route's pattern, never its values."""
+    rule = flask.request.url_rule
+    _log.info(
+        "request",
+        extra={
+            "request_id": response.headers.get("X-Request-Id"),
+            "route": f"{flask.request.method} {rule.rule if rule else '(none)'}",
+            "status": response.status_code,
+            "milliseconds": round((time.monotonic() - flask.g.get("started", 0)) * 1000, 1),
+        },
+    )
+    return response

@@ -1,0 +1,188 @@
+"""The front door for referrals: plain FHIR REST and BaRS messages.
+
+What enters: HTTP. What leaves: a receipt or a refusal. The walk of a referral begins here:
+authenticate, read, accept, answer.
+"""
+
+import flask
+
+from gateway.errors import Fault, InvalidMessageError, IssueCode, NotFoundError
+from gateway.fhir.bars import check_message, synchronous_answer
+from gateway.fhir.read_referral import read_referral
+from gateway.fhir.service_request import VERSION, service_request_of
+from gateway.fhir.task import gateway_hop
+from gateway.inbound.answers import Answer
+from gateway.inbound.identity import needs
+from gateway.inbound.request import (
+    check_accept,
+    check_end_user_organisation,
+    envelope,
+    read_body,
+    refusals_recorded,
+    target_service,
+    to_response,
+)
+from gateway.journey.accept import accept_referral
+from gateway.journey.gateway import Gateway
+from gateway.journey.look_up import service_is_known
+from gateway.referral.directory import Scope
+from gateway.referral.json import Json, JsonObject, child, objects, string
+from gateway.referral.lifecycle import ReferralState
+from gateway.referral.model import Door, Receipt
+from gateway.errors import DuplicateRequestError, NotTheRequesterError
+
+_BUNDLES = ("transaction", "collection")
+
+
+def referral_routes(gateway: Gateway, base_url: str) -> flask.Blueprint:
+    """Make the routes that take referrals."""
+    routes = flask.Blueprint("referrals", __name__)
+
+    @routes.post("/ServiceRequest")
+    @needs(Scope.REFERRAL_CREATE)
+    def post_referral() -> flask.Response:
+        check_accept()
+        sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+        with refusals_recorded(sent, gateway):
+            tree = read_body(sent)
+            receipt = accept_referral(read_referral(_taken(tree)), sent, gateway)
+        return to_response(_receipt_answer(receipt, tree, gateway, base_url))
+
+    @routes.post("/")
+    @needs(Scope.REFERRAL_CREATE)
+    def post_transaction() -> flask.Response:
+        check_accept()
+        sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+        with refusals_recorded(sent, gateway):
+            tree = read_body(sent)
+            _check_transaction(tree)
+            receipt = accept_referral(read_referral(tree), sent, gateway)
+        return to_response(_transaction_answer(receipt, tree, gateway, base_url))
+
+    @routes.post("/$process-message")
+    @needs(Scope.REFERRAL_CREATE)
+    def process_message() -> flask.Response:
+        check_accept()
+        sent = envelope(Door.BARS, flask.g.sender, ids_required=True)
+        with refusals_recorded(sent, gateway):
+            target = target_service()
+            check_end_user_organisation(sent.sender)
+            tree = read_body(sent)
+            facts = check_message(tree, target)
+            if facts.sender != sent.sender.ods:
+                raise NotTheRequesterError(
+                    "Bundle.entry[0].resource.sender",
+                    "MessageHeader.sender is not the organisation that authenticated.",
+                )
+            if not service_is_known(target, gateway):
+                msg = "no service here has the id of NHSD-Target-Identifier"
+                raise NotFoundError(msg)
+            receipt = accept_referral(read_referral(tree), sent, gateway)
+            if receipt.repeated:
+                msg = "this message was received and processed before"
+                raise DuplicateRequestError(msg)
+        hop = gateway_hop(receipt.referral, gateway.ods)
+        body = synchronous_answer(tree, receipt.referral, hop, receipt.referral.provider)
+        return to_response(Answer(http=200, body=body))
+
+    return routes
+
+
+def _taken(tree: JsonObject) -> JsonObject:
+    """Take a ServiceRequest with contained resources, or a Bundle that brings one."""
+    kind = string(tree, "resourceType")
+    if kind == "ServiceRequest" or (kind == "Bundle" and string(tree, "type") in _BUNDLES):
+        return tree
+    raise InvalidMessageError(
+        Fault(
+            code=IssueCode.INVALID,
+            expression=kind,
+            diagnostics="Send a ServiceRequest with contained resources, or a Bundle of the type"
+            " transaction or collection with one. A message goes to $process-message.",
+        )
+    )
+
+
+def _check_transaction(tree: JsonObject) -> None:
+    """A transaction creates: this door offers no other change."""
+    if string(tree, "resourceType") != "Bundle" or string(tree, "type") != "transaction":
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.INVALID,
+                expression="Bundle.type",
+                diagnostics="Send a Bundle of the type transaction that brings one referral.",
+            )
+        )
+    faults = [
+        Fault(
+            code=IssueCode.NOT_SUPPORTED,
+            expression=f"Bundle.entry[{position}].request",
+            diagnostics="A referral's transaction creates: method POST, url the resource type.",
+        )
+        for position, entry in enumerate(objects(tree, "entry"))
+        if not _is_create(entry)
+    ]
+    if faults:
+        raise InvalidMessageError(*faults)
+
+
+def _is_create(entry: JsonObject) -> bool:
+    request = child(entry, "request") or {}
+    kind = string(child(entry, "resource") or {}, "resourceType")
+    return (string(request, "method"), string(request, "url")) == ("POST", kind)
+
+
+def _status_of(receipt: Receipt) -> int:
+    """201: accepted and on its way. 202: accepted and owned, but held for a person."""
+    is_held = receipt.referral.state is ReferralState.HELD
+    return 202 if is_held else 201
+
+
+def _headers_of(receipt: Receipt, base_url: str) -> dict[str, str]:
+    return {
+        "Location": f"{base_url}/ServiceRequest/{receipt.referral.id}/_history/{VERSION}",
+        "ETag": f'W/"{VERSION}"',
+    }
+
+
+def _receipt_answer(receipt: Receipt, tree: JsonObject, gateway: Gateway, base_url: str) -> Answer:
+    """Show the ServiceRequest as stored, or, while it is held, the Task that says why."""
+    body = (
+        gateway_hop(receipt.referral, gateway.ods)
+        if receipt.referral.state is ReferralState.HELD
+        else service_request_of(tree, receipt.referral)
+    )
+    return Answer(http=_status_of(receipt), body=body, headers=_headers_of(receipt, base_url))
+
+
+def _transaction_answer(
+    receipt: Receipt, tree: JsonObject, gateway: Gateway, base_url: str
+) -> Answer:
+    """Answer each entry; the other resources are kept as parts of the referral."""
+    headers = _headers_of(receipt, base_url)
+    entries: list[Json] = []
+    for entry in objects(tree, "entry"):
+        kind = string(child(entry, "resource") or {}, "resourceType")
+        if kind == "ServiceRequest":
+            status = "202 Accepted" if _status_of(receipt) == 202 else "201 Created"  # noqa: PLR2004
+            entries.append(
+                {
+                    "response": {
+                        "status": status,
+                        "location": headers["Location"].removeprefix(f"{base_url}/"),
+                        "etag": headers["ETag"],
+                    }
+                }
+            )
+        else:
+            entries.append({"response": {"status": "202 Accepted"}})
+    if receipt.referral.state is ReferralState.HELD:
+        entries.append(
+            {"resource": gateway_hop(receipt.referral, gateway.ods), "response": {"status": "200"}}
+        )
+    body: JsonObject = {
+        "resourceType": "Bundle",
+        "type": "transaction-response",
+        "entry": entries,
+    }
+    return Answer(http=200, body=body, headers=headers)

@@ -1,0 +1,153 @@
+"""Reading for those who may: a practice its own referrals, an owner its own hops.
+
+What enters: who asks, and for what. What leaves: referrals, deliveries and messages. Rules
+about who sees what are conditions of the query, never a filter over its result.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.errors import NotFoundError
+from gateway.fhir.json_text import read_json
+from gateway.journey.gateway import Gateway
+from gateway.referral.identifiers import (
+    DeliveryId,
+    DosServiceId,
+    NhsNumber,
+    OdsCode,
+    ReferralId,
+)
+from gateway.referral.json import JsonObject
+from gateway.referral.lifecycle import DeliveryState
+from gateway.referral.model import Delivery, Identifier, Referral, Sender
+from gateway.store import deliveries, persons, referrals
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.referrals import Search
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One leg: the referral itself (`delivery` None), or one of its deliveries."""
+
+    referral: Referral
+    delivery: Delivery | None
+
+    @property
+    def id(self) -> str:
+        """The id of its Task."""
+        return self.delivery.id if self.delivery else self.referral.id
+
+    @property
+    def moved_at(self) -> datetime:
+        """When it last moved."""
+        return self.delivery.updated_at if self.delivery else self.referral.updated_at
+
+
+def service_is_known(service: DosServiceId, gateway: Gateway) -> bool:
+    """Tell whether the directory has a service of this id now."""
+    with gateway.store.reading() as view:
+        return DirectoryAsOf(view, gateway.clock()).service_known_as(service) is not None
+
+
+def own_referral(
+    sender: Sender, referral_id: ReferralId, gateway: Gateway
+) -> tuple[Referral, JsonObject]:
+    """Read a referral of the sender's own organisation, and its message.
+
+    Raises:
+        NotFoundError: there is none, or it is another organisation's.
+    """
+    with gateway.store.reading() as view:
+        referral = referrals.get(view, referral_id)
+        if referral.practice != sender.ods:
+            msg = "no referral has this id"
+            raise NotFoundError(msg)
+        return referral, read_json(referrals.body_of(view, referral_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a practice searches its own referrals for; all conditions hold together.
+
+    `after` is the place of the last one of the page before: when it moved, and its id.
+    """
+
+    id: ReferralId | None = None
+    nhs_number: NhsNumber | None = None
+    identifiers: tuple[Identifier, ...] = ()
+    updated_from: datetime | None = None
+    updated_before: datetime | None = None
+    after: tuple[datetime, str] | None = None
+    limit: int = 50
+
+
+def own_referrals(
+    sender: Sender, wanted: Wanted, gateway: Gateway
+) -> tuple[list[tuple[Referral, JsonObject]], int]:
+    """Search a practice's own referrals; return a page with their messages, and the total.
+
+    A number that this practice has never sent is nobody: an empty result, not an error.
+    """
+    with gateway.store.reading() as view:
+        subjects = None
+        if wanted.nhs_number is not None:
+            handle = persons.find_handle(view, sender.ods, wanted.nhs_number)
+            subjects = frozenset({handle} if handle else ())
+        search = Search(
+            practice=sender.ods,
+            id=wanted.id,
+            subjects=subjects,
+            identifiers=wanted.identifiers,
+            updated_from=wanted.updated_from,
+            updated_before=wanted.updated_before,
+            after=wanted.after,
+            limit=wanted.limit,
+        )
+        page, total = referrals.search(view, search)
+        return [(r, read_json(referrals.body_of(view, r.id))) for r in page], total
+
+
+def own_hops(
+    sender: Sender,
+    *,
+    since: datetime | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
+    gateway: Gateway,
+) -> list[Hop]:
+    """List hops of which the sender's organisation is requester or owner, oldest move first.
+
+    A provider sees a delivery once it has it. A practice sees its referrals and all their
+    deliveries.
+    """
+    with gateway.store.reading() as view:
+        owned = deliveries.owned_by(view, sender.ods, since=since, after=after, limit=limit)
+        placed = deliveries.placed_by(view, sender.ods, since=since, after=after, limit=limit)
+        asked = referrals.placed_by(view, sender.ods, since=since, after=after, limit=limit)
+        hops = {d.id: Hop(referrals.get(view, d.referral), d) for d in [*owned, *placed]}
+        everything: Sequence[Hop] = [*hops.values(), *(Hop(r, None) for r in asked)]
+    return sorted(everything, key=lambda hop: (hop.moved_at, hop.id))[:limit]
+
+
+def own_hop(sender: Sender, hop_id: str, gateway: Gateway) -> Hop:
+    """Read one hop of which the sender's organisation is requester or owner.
+
+    Raises:
+        NotFoundError: there is none, or it is not theirs to see.
+    """
+    with gateway.store.reading() as view:
+        delivery = deliveries.find(view, DeliveryId(hop_id))
+        referral = referrals.get(view, delivery.referral if delivery else ReferralId(hop_id))
+    if referral.practice == sender.ods or _has_it(sender.ods, delivery):
+        return Hop(referral, delivery)
+    msg = "no task has this id"
+    raise NotFoundError(msg)
+
+
+def _has_it(ods: OdsCode, delivery: Delivery | None) -> bool:
+    return (
+        delivery is not None
+        and delivery.provider == ods
+        and delivery.state is DeliveryState.DELIVERED
+    )

@@ -1,0 +1,161 @@
+"""Decide again about a held referral, at an operator's order.
+
+What enters: a reference. What leaves: a queued delivery, or the hold as it now stands, or a
+closed referral. A replay walks the same corridor as any other release: it decides here, and
+again when the worker sends; it can never make a decision milder.
+"""
+
+from dataclasses import replace
+
+from gateway.consent.decide import Effect, Verdict
+from gateway.errors import IllegalMoveError
+from gateway.fhir.json_text import read_json
+from gateway.fhir.read_referral import read_referral
+from gateway.journey.accept import queue
+from gateway.journey.consider import About, consider, hold_for, keep, record_hold
+from gateway.journey.gateway import Gateway
+from gateway.ledger.entry import DeliveryReplayed, HoldResolved, ReferralClosed
+from gateway.ledger.kinds import Stage
+from gateway.referral.directory import Service
+from gateway.referral.identifiers import DecisionId, DeliveryId, ReferralReference
+from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.model import Delivery, Referral
+from gateway.routing.candidates import Candidate
+from gateway.store import deliveries, referrals
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.engine import Transaction
+
+ACTOR = "operator"
+
+
+def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
+    """Decide again about one held referral, and act on the answer.
+
+    --- one transaction ---
+    1. Check that it is held.
+    2. Decide on the bytes as received and the facts of this moment.
+    3. PERMIT: resolve the hold and queue the delivery (again). HOLD: the hold stands, with
+       today's reason. DENY: resolve the hold and close the referral.
+    --- end ---
+
+    Raises:
+        NotFoundError: no referral has this reference.
+        IllegalMoveError: it is not held: it is on its way, delivered or closed.
+    """
+    with gateway.store.transaction(gateway.clock()) as tx:
+        present = referrals.find_reference(tx, reference)
+        if present.state is not ReferralState.HELD or present.hold is None:
+            msg = f"{reference} is {present.state}, not held; there is nothing to replay"
+            raise IllegalMoveError(msg)
+        service = DirectoryAsOf(tx, tx.at).service(present.service)
+        incoming = read_referral(read_json(referrals.body_of(tx, present.id)))
+        answer = consider(
+            tx,
+            gateway,
+            incoming,
+            Candidate(service=service, purpose=present.purpose),
+            practice=present.practice,
+            payload_hash_ok=True,
+        )
+        earlier = [
+            d for d in deliveries.of_referral(tx, present.id) if d.service == present.service
+        ]
+        delivery_id = earlier[0].id if earlier else DeliveryId.of(gateway.new_uuid())
+        decision = keep(
+            tx,
+            gateway,
+            answer,
+            About(
+                stage=Stage.REPLAY,
+                practice=present.practice,
+                subject=present.subject,
+                referral=present.id,
+                delivery=delivery_id,
+                payload_sha256=present.body_sha256,
+                actor=ACTOR,
+            ),
+        )
+        _record_resolution(tx, present, decision, answer.verdict)
+        if answer.verdict.effect is Effect.PERMIT and service is not None:
+            return _queue(tx, gateway, present, service, decision, delivery_id, earlier)
+        return _stop(tx, gateway, present, answer.verdict, decision)
+
+
+def _queue(
+    tx: Transaction,
+    gateway: Gateway,
+    present: Referral,
+    service: Service,
+    decision: DecisionId,
+    delivery_id: DeliveryId,
+    earlier: list[Delivery],
+) -> Referral:
+    queued = replace(present, state=ReferralState.QUEUED, hold=None)
+    referrals.change(tx, present, queued)
+    if not earlier:
+        queue(tx, gateway, queued, service, decision, actor=ACTOR, delivery_id=delivery_id)
+        return queued
+    again = replace(
+        earlier[0],
+        state=DeliveryState.QUEUED,
+        next_at=tx.at,
+        give_up_at=tx.at + gateway.schedule.horizon,
+        reason=None,
+    )
+    deliveries.change(tx, earlier[0], again)
+    tx.record(
+        DeliveryReplayed(
+            actor=ACTOR,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            delivery=delivery_id,
+            recipient=again.provider,
+            reason="OPERATOR_ORDER",
+            next_at=again.next_at,
+        )
+    )
+    return queued
+
+
+def _stop(
+    tx: Transaction, gateway: Gateway, present: Referral, verdict: Verdict, decision: DecisionId
+) -> Referral:
+    if verdict.effect is Effect.HOLD:
+        held = replace(present, hold=hold_for(verdict, tx, gateway))
+        referrals.change(tx, present, held)
+        record_hold(tx, held, decision=decision, delivery=None, actor=ACTOR)
+        return held
+    closed = replace(present, state=ReferralState.CLOSED, hold=None, closed_because=verdict.code)
+    referrals.change(tx, present, closed)
+    tx.record(
+        ReferralClosed(
+            actor=ACTOR,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            reason=verdict.code,
+        )
+    )
+    return closed
+
+
+def _record_resolution(
+    tx: Transaction, present: Referral, decision: DecisionId, verdict: Verdict
+) -> None:
+    """The old hold ends with this decision; where it still holds, a new one opens."""
+    if present.hold is None:
+        msg = "a held referral has a hold"
+        raise AssertionError(msg)
+    tx.record(
+        HoldResolved(
+            actor=ACTOR,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            decision=decision,
+            delivery=None,
+            code=present.hold.code,
+            resolution=f"DECIDED.{verdict.effect}",
+        )
+    )

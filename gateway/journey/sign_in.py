@@ -1,0 +1,65 @@
+"""Tokens issued and refused, each on record. The token itself is stored as its hash."""
+
+from datetime import datetime, timedelta
+
+from gateway.journey.gateway import Gateway
+from gateway.ledger.entry import TokenIssued, TokenRefused
+from gateway.referral.directory import Client
+from gateway.referral.identifiers import ClientId
+from gateway.referral.model import Sender
+from gateway.store import tokens
+from gateway.store.directory import DirectoryAsOf
+
+
+def registered_client(gateway: Gateway, client: ClientId | None) -> Client | None:
+    """Find a client in the directory as of now."""
+    if client is None:
+        return None
+    with gateway.store.reading() as view:
+        return DirectoryAsOf(view, gateway.clock()).client(client)
+
+
+def who_holds(gateway: Gateway, token: str) -> tuple[Sender, datetime] | None:
+    """Find who holds a token, and until when it is good."""
+    with gateway.store.reading() as view:
+        return tokens.find(view, token)
+
+
+def issue_token(
+    gateway: Gateway,
+    sender: Sender,
+    token: str,
+    lifetime: timedelta,
+    *,
+    jti: str,
+    assertion_ends: datetime,
+) -> None:
+    """Use up the assertion, store the token and record both.
+
+    Raises:
+        TokenRequestError: the assertion was used before.
+    """
+    with gateway.store.transaction(gateway.clock()) as tx:
+        tokens.use_assertion(tx, sender.client, jti, assertion_ends)
+        tokens.add(tx, token, sender, tx.at + lifetime)
+        tx.record(
+            TokenIssued(
+                actor=sender.client,
+                practice=sender.ods,
+                client=sender.client,
+                ods=sender.ods,
+                scopes=tuple(sorted(sender.scopes)),
+            )
+        )
+
+
+def refuse_token(gateway: Gateway, client: Client | None, code: str) -> None:
+    """Record that a token was refused. An unknown caller's claim is not repeated."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        tx.record(
+            TokenRefused(
+                actor=client.id if client else "unknown",
+                practice=client.ods if client else None,
+                code=code,
+            )
+        )

@@ -1,0 +1,376 @@
+"""What is read of each part of a Consent, and of several Consents together."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.consent.decide import Effect
+from gateway.consent.directives import (
+    NO_CONSENT,
+    NOT_UNDERSTOOD,
+    ConsentState,
+)
+from gateway.referral.identifiers import ODS_CODE_SYSTEM
+from gateway.referral.json import Json, JsonObject
+from tests.builders.consent import (
+    ACT_CODE,
+    ACT_REASON,
+    COVERS,
+    PARTICIPATION,
+    PATIENT,
+    PROVIDER,
+    SCOPE,
+    STRANGER,
+    a_consent,
+    a_denial,
+    a_pcf_consent,
+    a_provision,
+    an_actor,
+    an_actor_with_ods,
+    an_implied_consent,
+    coding,
+    concept,
+    decided,
+    our_purpose,
+    outcome,
+    read,
+    with_denial,
+    with_provision,
+    without,
+)
+
+REJECTED = replace(NO_CONSENT, state=ConsentState.REJECTED)
+HOLD = Effect.HOLD
+
+
+# No Consent, and the one that BaRS always sends.
+
+
+def test_no_consent_is_none() -> None:
+    assert read() == NO_CONSENT
+
+
+def test_implied_direct_care_is_no_consent_to_disclosure() -> None:
+    assert read(an_implied_consent()) == NO_CONSENT
+    assert outcome(an_implied_consent()) == (Effect.DENY, "NO_PATIENT_CONSENT")
+
+
+def test_implied_direct_care_does_not_speak_against_an_explicit_consent() -> None:
+    assert read(an_implied_consent(), a_consent()) == COVERS
+
+
+OVERLAID: dict[str, JsonObject] = {
+    "a provision that denies": an_implied_consent(provision={"type": "deny"}),
+    "an opt-out beside it": an_implied_consent(
+        policyRule={"coding": [coding(ACT_CODE, "IMPLIED"), coding(ACT_CODE, "OPTOUT")]}
+    ),
+    "an element that is not read": an_implied_consent(implicitRules="https://example.org/rules"),
+    "a status that takes it back": an_implied_consent(status="inactive"),
+}
+
+
+@pytest.mark.parametrize("implied", OVERLAID.values(), ids=OVERLAID)
+def test_implied_direct_care_that_says_more_is_not_passed_over(implied: JsonObject) -> None:
+    assert decided(implied, a_consent()).effect is HOLD
+
+
+def test_a_refusal_of_implied_direct_care_is_a_refusal() -> None:
+    assert read(an_implied_consent(status="rejected")) == REJECTED
+
+
+# Scope and category.
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        concept(SCOPE, "research"),
+        concept("https://example.org", "patient-privacy"),
+        {"coding": [coding(SCOPE, "patient-privacy"), coding(SCOPE, "research")]},
+        {"text": "privacy"},
+    ],
+    ids=["research", "another system", "two scopes", "text alone"],
+)
+def test_a_consent_of_another_scope_is_not_understood(scope: JsonObject) -> None:
+    assert read(a_consent(scope=scope)) == NOT_UNDERSTOOD
+
+
+def test_a_consent_without_a_scope_is_not_understood() -> None:
+    assert read(without(a_consent(), "scope")) == NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize("code", ["emrgonly", "research", "RESEARCH", "npp", "dnr"])
+def test_a_consent_of_a_category_of_its_own_is_not_understood(code: str) -> None:
+    categories: list[Json] = [concept(ACT_CODE, "INFA"), concept(ACT_CODE, code)]
+    assert read(a_consent(category=categories)) == NOT_UNDERSTOOD
+
+
+# Permission or refusal.
+
+
+def test_an_opt_out_is_a_refusal() -> None:
+    assert read(a_consent(policyRule=concept(ACT_CODE, "OPTOUT"))) == REJECTED
+
+
+def test_a_root_denial_is_a_refusal() -> None:
+    assert read(a_pcf_consent(provision=a_provision(type="deny"))) == REJECTED
+
+
+def test_a_root_type_that_agrees_with_its_policy_rule_covers() -> None:
+    assert read(with_provision(type="permit")) == COVERS
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        concept(ACT_CODE, "OPTINR"),
+        concept("https://example.org", "OPTIN"),
+        {"coding": [coding(ACT_CODE, "OPTIN"), coding(ACT_CODE, "OPTOUT")]},
+        {"coding": [coding(ACT_CODE, "OPTIN"), coding(ACT_CODE, "OPTINR")]},
+        {"coding": [{"system": ACT_CODE}]},
+        {"text": "opt in"},
+    ],
+    ids=["restricted", "another system", "both", "one unread", "no code", "text alone"],
+)
+def test_a_policy_rule_that_is_neither_in_nor_out_is_not_understood(rule: JsonObject) -> None:
+    assert read(a_consent(policyRule=rule)) == NOT_UNDERSTOOD
+
+
+def test_neither_root_type_nor_policy_rule_is_not_understood() -> None:
+    assert read(without(a_consent(), "policyRule")) == NOT_UNDERSTOOD
+
+
+def test_an_opt_in_without_a_provision_names_nobody_and_nothing() -> None:
+    reading = read(without(a_consent(), "provision"))
+    assert reading == replace(COVERS, recipient=False, purpose=False)
+
+
+# Who may receive.
+
+
+def test_an_actor_of_another_organisation_does_not_cover() -> None:
+    consent = with_provision(actor=[an_actor("urn:uuid:stranger")])
+    assert read(consent) == replace(COVERS, recipient=False)
+
+
+def test_one_of_several_actors_is_enough() -> None:
+    actors: list[Json] = [an_actor("urn:uuid:stranger"), an_actor("Group/teams"), an_actor()]
+    assert read(with_provision(actor=actors)) == COVERS
+
+
+def test_an_actor_nobody_knows_beside_a_stranger_is_unknown() -> None:
+    actors: list[Json] = [an_actor("urn:uuid:stranger"), an_actor("Group/teams")]
+    assert read(with_provision(actor=actors)).recipient is None
+
+
+def test_an_unknown_provider_is_not_known_to_be_named() -> None:
+    assert read(a_consent(), recipient=None) == replace(COVERS, recipient=None)
+
+
+@pytest.mark.parametrize("role", ["IRCP", "PRCP"])
+def test_an_actor_may_be_a_recipient_or_the_primary_one(role: str) -> None:
+    assert read(with_provision(actor=[an_actor(role=role)])) == COVERS
+
+
+@pytest.mark.parametrize(
+    "role",
+    [
+        concept(PARTICIPATION, "CST"),
+        {"coding": [coding(PARTICIPATION, "IRCP"), coding(PARTICIPATION, "CST")]},
+        concept("https://example.org", "IRCP"),
+        {"text": "recipient"},
+    ],
+    ids=["custodian", "recipient and custodian", "another system", "text alone"],
+)
+def test_an_actor_in_another_role_is_not_known_to_receive(role: JsonObject) -> None:
+    consent = with_provision(actor=[an_actor() | {"role": role}])
+    assert read(consent) == replace(COVERS, recipient=None)
+
+
+def test_an_actor_without_a_role_is_not_known_to_receive() -> None:
+    consent = with_provision(actor=[without(an_actor(), "role")])
+    assert read(consent).recipient is None
+
+
+def test_an_actor_may_be_named_by_its_ods_code() -> None:
+    assert read(with_provision(actor=[an_actor_with_ods("oh1")])) == COVERS
+
+
+def test_an_ods_code_system_spelt_the_old_way_is_the_same() -> None:
+    actor = an_actor_with_ods("OH1", "http://fhir.nhs.uk/id/ods-organization-code")
+    assert read(with_provision(actor=[actor])) == COVERS
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        {"system": ODS_CODE_SYSTEM, "value": "no code"},
+        {"system": ODS_CODE_SYSTEM},
+        {"system": "https://example.org", "value": "OH1"},
+    ],
+    ids=["not a code", "no value", "another system"],
+)
+def test_an_identifier_that_is_no_ods_code_names_nobody(identifier: JsonObject) -> None:
+    actor = an_actor() | {"reference": {"identifier": identifier}}
+    assert read(with_provision(actor=[actor])).recipient is None
+
+
+def test_a_foreign_identifier_beside_a_reference_does_not_matter() -> None:
+    identifier: JsonObject = {"system": "https://example.org", "value": "1"}
+    reference: JsonObject = {"reference": "urn:uuid:provider", "identifier": identifier}
+    assert read(with_provision(actor=[an_actor() | {"reference": reference}])) == COVERS
+
+
+def test_an_ods_code_against_its_reference_names_nobody() -> None:
+    identifier: JsonObject = {"system": ODS_CODE_SYSTEM, "value": PROVIDER}
+    reference: JsonObject = {"reference": "urn:uuid:stranger", "identifier": identifier}
+    actor = an_actor() | {"reference": reference}
+    assert read(with_provision(actor=[actor])).recipient is None
+
+
+def test_an_ods_code_beside_a_reference_out_of_the_message_is_enough() -> None:
+    identifier: JsonObject = {"system": ODS_CODE_SYSTEM, "value": PROVIDER}
+    reference: JsonObject = {"reference": "Organization/elsewhere", "identifier": identifier}
+    assert read(with_provision(actor=[an_actor() | {"reference": reference}])) == COVERS
+
+
+# What for.
+
+
+@pytest.mark.parametrize(
+    "purposes",
+    [[], [our_purpose("eap")], [coding(ACT_REASON, "occupational-health")], [{"code": "x"}]],
+    ids=["none", "another", "another system", "no system"],
+)
+def test_a_purpose_that_is_not_named_is_not_covered(purposes: list[Json]) -> None:
+    assert read(with_provision(purpose=purposes)) == replace(COVERS, purpose=False)
+
+
+def test_one_of_several_purposes_is_enough() -> None:
+    assert read(with_provision(purpose=[our_purpose("eap"), our_purpose()])) == COVERS
+
+
+# Nested denials.
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        {"actor": [an_actor("urn:uuid:stranger")]},
+        {"actor": [an_actor_with_ods(STRANGER)], "purpose": [our_purpose()]},
+        {"purpose": [our_purpose("research")]},
+        {"actor": [an_actor()], "purpose": [our_purpose("research"), our_purpose("eap")]},
+    ],
+    ids=["a stranger", "a stranger for this", "research", "this provider for others"],
+)
+def test_a_denial_of_another_provider_or_purpose_spares(denial: JsonObject) -> None:
+    assert read(with_denial(**denial)) == COVERS
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        {},
+        {"purpose": [our_purpose()]},
+        {"actor": [an_actor()], "purpose": [our_purpose("eap"), our_purpose()]},
+        {"actor": [an_actor("urn:uuid:stranger"), an_actor()]},
+        {"actor": [an_actor(role="CST")]},
+    ],
+    ids=["everything", "the purpose", "both", "one of two", "in any role"],
+)
+def test_a_denial_that_touches_provider_and_purpose_is_not_covered(denial: JsonObject) -> None:
+    assert read(with_denial(**denial)) == replace(COVERS, recipient=False)
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        {"actor": [an_actor("Group/teams")]},
+        {"purpose": [coding(ACT_REASON, "PATRQT")]},
+        {"purpose": [our_purpose("not-yet-listed")]},
+    ],
+    ids=["of a group", "of a purpose of another list", "of a purpose not yet listed"],
+)
+def test_a_denial_that_may_touch_is_unknown(denial: JsonObject) -> None:
+    consent = with_denial(**denial)
+    assert read(consent) == replace(COVERS, recipient=None)
+    assert decided(consent).effect is HOLD
+
+
+def test_one_denial_that_touches_is_enough() -> None:
+    denials: list[Json] = [a_denial(purpose=[our_purpose("eap")]), a_denial(actor=[an_actor()])]
+    assert read(with_provision(provision=denials)).recipient is False
+
+
+# Who signed, and when.
+
+
+@pytest.mark.parametrize("name", ["dateTime", "performer"])
+def test_a_consent_without_date_or_signer_is_not_evidenced(name: str) -> None:
+    consent = without(a_consent(), name)
+    assert read(consent) == replace(COVERS, evidence=False)
+    assert outcome(consent) == (HOLD, "CONSENT_EVIDENCE_WEAK")
+
+
+@pytest.mark.parametrize("when", ["2026-02-30", "last week", "2027-01-01"])
+def test_a_date_that_cannot_be_is_no_evidence(when: str) -> None:
+    assert read(a_consent(dateTime=when)) == replace(COVERS, evidence=False)
+
+
+def test_a_patient_who_signed_beside_others_is_evidence() -> None:
+    others: list[Json] = [{"reference": "urn:uuid:doctor"}, PATIENT]
+    assert read(a_consent(performer=others)) == COVERS
+
+
+def test_a_patient_may_be_named_by_identifier() -> None:
+    patient: JsonObject = {"identifier": {"system": "https://example.org", "value": "1"}}
+    assert read(a_consent(patient=patient, performer=[dict(patient)])) == COVERS
+
+
+def test_a_signer_of_a_consent_without_a_patient_is_unknown() -> None:
+    assert read(without(a_consent(), "patient")).evidence is None
+
+
+# Several Consents.
+
+
+def test_of_two_permissions_the_one_that_covers_counts_in_any_order() -> None:
+    other = with_provision(actor=[an_actor("urn:uuid:stranger")])
+    assert read(a_consent(), other) == COVERS
+    assert read(other, a_consent()) == COVERS
+
+
+def test_two_permissions_that_cover_half_each_do_not_add_up() -> None:
+    for_this = with_provision(actor=[an_actor("urn:uuid:stranger")])
+    to_this = with_provision(purpose=[our_purpose("eap")])
+    assert decided(for_this, to_this).effect is HOLD
+
+
+def test_a_denial_in_one_permission_speaks_against_another() -> None:
+    denying = with_denial(actor=[an_actor()])
+    assert read(a_consent(), denying) == replace(COVERS, recipient=False)
+    assert read(denying, a_consent()) == replace(COVERS, recipient=False)
+
+
+def test_a_denial_that_was_entered_in_error_does_not_count() -> None:
+    denying = with_denial(actor=[an_actor()]) | {"status": "entered-in-error"}
+    assert read(denying, a_consent()) == COVERS
+
+
+def test_a_permission_that_may_cover_is_not_hidden_by_one_that_expired() -> None:
+    expired = with_provision(period={"end": "2025"})
+    perhaps = with_provision(actor=[an_actor("Group/teams")])
+    assert decided(expired, perhaps).effect is HOLD
+
+
+def test_two_kinds_of_refusal_are_a_refusal() -> None:
+    refused, withdrawn = a_consent(status="rejected"), a_consent(status="inactive")
+    assert decided(refused, withdrawn).effect is Effect.DENY
+    assert decided(withdrawn, refused).effect is Effect.DENY
+
+
+@pytest.mark.parametrize(
+    "other", [a_consent(status="inactive"), a_consent(status="proposed"), a_consent(_status={})]
+)
+def test_a_permission_beside_a_consent_of_another_state_is_held(other: JsonObject) -> None:
+    assert read(a_consent(), other) == NOT_UNDERSTOOD
