@@ -69,7 +69,12 @@ def open_gateway(settings: Settings) -> Gateway:
 
 def create_app(settings: Settings) -> Flask:
     """Make the WSGI application of the front door."""
-    return build_front_door(open_gateway(settings), settings)
+    return build_front_door(
+        open_gateway(settings),
+        public_url=settings.public_url,
+        token_lifetime=settings.token_lifetime,
+        max_body_bytes=settings.max_body_bytes,
+    )
 
 
 def create_worker(settings: Settings) -> Worker:

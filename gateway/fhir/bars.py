@@ -1,7 +1,7 @@
 """BaRS messages: what a message says it is, and whether it may be so.
 
 What enters: a message Bundle whose structure is right, and the service id of the request's
-`NHSD-Target-Identifier`. What leaves: nothing, or every fault; and the synchronous answer.
+`NHSD-Target-Identifier`. What leaves: who says to have sent it, or every fault; and the synchronous answer.
 A referral that is new is taken; any other event, category or reason is refused by name.
 Source: BaRS Core, bundle processing and the tables of MessageDefinition focus.
 """
@@ -9,7 +9,6 @@ Source: BaRS Core, bundle processing and the tables of MessageDefinition focus.
 import copy
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode, UnsupportedMessageError
 from gateway.fhir.references import Index, Part, index
@@ -53,15 +52,7 @@ _CARE_PLAN_DONE = ("completed",)
 _ENCOUNTER_DONE = ("triaged", "finished")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFacts:
-    """What the MessageHeader says."""
-
-    service: DosServiceId | None
-    sender: OdsCode | None
-
-
-def check_message(message: JsonObject, target: DosServiceId) -> MessageFacts:
+def check_message(message: JsonObject, target: DosServiceId) -> OdsCode | None:
     """Check that a message is a new referral for the service it was addressed to.
 
     1. It is a message Bundle with a header.
@@ -70,6 +61,8 @@ def check_message(message: JsonObject, target: DosServiceId) -> MessageFacts:
     4. It is addressed to the service that the request names.
     5. It carries the resources that its definition asks for.
     6. Its workflow variables fit each other.
+
+    Returns: the organisation that MessageHeader.sender leads to; None if it leads to none.
 
     Raises:
         InvalidMessageError: structure, addressing or workflow is wrong.
@@ -86,9 +79,7 @@ def check_message(message: JsonObject, target: DosServiceId) -> MessageFacts:
     ]
     if faults:
         raise InvalidMessageError(*faults)
-    return MessageFacts(
-        service=service, sender=parts.organisation(child(header.resource, "sender"))
-    )
+    return parts.organisation(child(header.resource, "sender"))
 
 
 def _header_of(message: JsonObject) -> tuple[Index, Part]:

@@ -87,7 +87,7 @@ class Walk:
         """Check that no choice element is given in two types."""
         given: dict[str, str] = {}
         for key in node:
-            element = spec.elements.get(key) or spec.elements.get(key[1:])
+            element = spec.elements.get(key.removeprefix("_"))
             if element is None or element.choice is None:
                 continue
             if given.setdefault(element.choice, element.name) != element.name:
@@ -171,29 +171,33 @@ class Walk:
         place: Place,
         depth: int,
     ) -> None:
+        """Check a property that is no element: beside a primitive element, or unknown."""
         element = spec.elements.get(key[1:]) if key[:1] == "_" else None
         if element is None or not element.has_companion:
             self._unknown(key, spec, place)
-        elif not element.is_array:
-            self._companion(
-                value, (place, element.label, None), depth, alone=element.name not in node
-            )
-        elif not isinstance(value, list) or not value:
+        elif element.is_array:
+            self._companions(node.get(element.name), value, (place, element.label, None), depth)
+        else:
+            here = (place, element.label, None)
+            self._companion(value, here, depth, alone=element.name not in node)
+
+    def _companions(self, main: Json, value: Json, place: Place, depth: int) -> None:
+        """Check what stands beside an array of primitives; null where a value needs nothing."""
+        if not isinstance(value, list) or not value:
             self._found.add(
                 IssueCode.STRUCTURE,
-                (place, element.label, None),
-                f"The extensions of {element.label} must be an array beside its values.",
+                place,
+                f"The extensions of {place[1]} must be an array beside its values.",
             )
-        else:
-            main = node.get(element.name)
-            values = main if isinstance(main, list) else []
-            for index, item in enumerate(value):
+            return
+        values = main if isinstance(main, list) else []
+        for index, item in enumerate(value):
+            here = (place[0], place[1], index)
+            if item is not None:
                 alone = index >= len(values) or values[index] is None
-                here = (place, element.label, index)
-                if item is not None:
-                    self._companion(item, here, depth, alone=alone)
-                elif index >= len(values):
-                    self._nothing(here)
+                self._companion(item, here, depth, alone=alone)
+            elif index >= len(values):
+                self._nothing(here)
 
     def _companion(self, value: Json, place: Place, depth: int, *, alone: bool) -> None:
         """Check the id and extensions of a primitive; `alone` where it has no value."""
@@ -219,12 +223,12 @@ class Walk:
         )
 
     def _unknown(self, key: str, spec: TypeSpec, place: Place) -> None:
-        hint = "remove it or mend its name"
+        hint = "remove it or mend its name."
         if _NAME.fullmatch(key):
             near = difflib.get_close_matches(key, spec.elements, n=1, cutoff=0.75)
             hint = f"did you mean {near[0]}?" if near else hint
         self._found.add(
-            IssueCode.STRUCTURE, place, f"{spec.name} has a property that R4 does not know: {hint}."
+            IssueCode.STRUCTURE, place, f"{spec.name} has a property that R4 does not know: {hint}"
         )
 
     def _bad_object(self, element: ElementSpec, value: Json, place: Place) -> None:

@@ -2,18 +2,22 @@
 
 import logging
 import time
+from datetime import timedelta
 
 import flask
 from werkzeug.exceptions import HTTPException
 
-from gateway.config import Settings
 from gateway.errors import GatewayError
 from gateway.inbound.answers import Answer, answer_to, http_error, unforeseen
+from gateway.inbound.bars_routes import routes as bars_routes
+from gateway.inbound.house import House
 from gateway.inbound.identity import ClientCredentials
-from gateway.inbound.open_routes import open_routes, ping_route
-from gateway.inbound.read_routes import read_routes
-from gateway.inbound.referral_routes import referral_routes
+from gateway.inbound.open_routes import ping
+from gateway.inbound.open_routes import routes as open_routes
+from gateway.inbound.read_routes import routes as read_routes
+from gateway.inbound.referral_routes import routes as referral_routes
 from gateway.inbound.request import echo_ids, to_response
+from gateway.inbound.task_routes import routes as task_routes
 from gateway.journey.gateway import Gateway
 from gateway.referral.model import Door
 
@@ -21,20 +25,27 @@ FHIR_BASE = "/FHIR/R4"
 _log = logging.getLogger(__name__)
 
 
-def build_front_door(gateway: Gateway, settings: Settings) -> flask.Flask:
-    """Assemble the application."""
-    base_url = settings.public_url.rstrip("/") + FHIR_BASE
+def build_front_door(
+    gateway: Gateway, *, public_url: str, token_lifetime: timedelta, max_body_bytes: int
+) -> flask.Flask:
+    """Assemble the application.
+
+    Args:
+        gateway: the live objects.
+        public_url: scheme, host and port under which senders reach this gateway.
+        token_lifetime: how long an access token is good for.
+        max_body_bytes: longer bodies are refused unread.
+    """
+    base_url = public_url.rstrip("/") + FHIR_BASE
     identity = ClientCredentials(
-        gateway, token_url=f"{base_url}/oauth2/token", lifetime=settings.token_lifetime
+        gateway, token_url=f"{base_url}/oauth2/token", lifetime=token_lifetime
     )
     app = flask.Flask("gateway", static_folder=None)
-    app.url_map.strict_slashes = True
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    app.extensions["identity"] = identity
-    app.register_blueprint(ping_route())
-    app.register_blueprint(open_routes(identity, base_url), url_prefix=FHIR_BASE)
-    app.register_blueprint(referral_routes(gateway, base_url), url_prefix=FHIR_BASE)
-    app.register_blueprint(read_routes(gateway, base_url), url_prefix=FHIR_BASE)
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.extensions["house"] = House(gateway=gateway, base_url=base_url, identity=identity)
+    app.register_blueprint(ping)
+    for routes in (open_routes, referral_routes, bars_routes, read_routes, task_routes):
+        app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)
     app.after_request(echo_ids)
     app.after_request(_log_line)

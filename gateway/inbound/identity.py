@@ -50,7 +50,7 @@ def needs(scope: Scope) -> Callable[[_View], _View]:
     def declare(view: _View) -> _View:
         @wraps(view)
         def entered(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # any view
-            identity: ClientCredentials = flask.current_app.extensions["identity"]
+            identity: ClientCredentials = flask.current_app.extensions["house"].identity
             sender = identity.authenticate(flask.request.headers.get("Authorization", ""))
             if scope not in sender.scopes:
                 msg = f"the token does not carry the scope {scope}"

@@ -1,4 +1,4 @@
-"""The front door for referrals: plain FHIR REST and BaRS messages.
+"""The front door for referrals in plain FHIR REST; `bars_routes` is the one for messages.
 
 What enters: HTTP. What leaves: a receipt or a refusal. The walk of a referral begins here:
 authenticate, read, accept, answer.
@@ -6,86 +6,55 @@ authenticate, read, accept, answer.
 
 import flask
 
-from gateway.errors import Fault, InvalidMessageError, IssueCode, NotFoundError
-from gateway.fhir.bars import check_message, synchronous_answer
+from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.service_request import VERSION, service_request_of
 from gateway.fhir.task import gateway_hop
 from gateway.inbound.answers import Answer
+from gateway.inbound.house import house
 from gateway.inbound.identity import needs
 from gateway.inbound.request import (
     check_accept,
-    check_end_user_organisation,
     envelope,
     read_body,
     refusals_recorded,
-    target_service,
     to_response,
 )
 from gateway.journey.accept import accept_referral
-from gateway.journey.gateway import Gateway
-from gateway.journey.look_up import service_is_known
 from gateway.referral.directory import Scope
 from gateway.referral.json import Json, JsonObject, child, objects, string
 from gateway.referral.lifecycle import ReferralState
 from gateway.referral.model import Door, Receipt
-from gateway.errors import DuplicateRequestError, NotTheRequesterError
 
 _BUNDLES = ("transaction", "collection")
 
 
-def referral_routes(gateway: Gateway, base_url: str) -> flask.Blueprint:
-    """Make the routes that take referrals."""
-    routes = flask.Blueprint("referrals", __name__)
+routes = flask.Blueprint("referrals", __name__)
 
-    @routes.post("/ServiceRequest")
-    @needs(Scope.REFERRAL_CREATE)
-    def post_referral() -> flask.Response:
-        check_accept()
-        sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-        with refusals_recorded(sent, gateway):
-            tree = read_body(sent)
-            receipt = accept_referral(read_referral(_taken(tree)), sent, gateway)
-        return to_response(_receipt_answer(receipt, tree, gateway, base_url))
 
-    @routes.post("/")
-    @needs(Scope.REFERRAL_CREATE)
-    def post_transaction() -> flask.Response:
-        check_accept()
-        sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-        with refusals_recorded(sent, gateway):
-            tree = read_body(sent)
-            _check_transaction(tree)
-            receipt = accept_referral(read_referral(tree), sent, gateway)
-        return to_response(_transaction_answer(receipt, tree, gateway, base_url))
+@routes.post("/ServiceRequest")
+@needs(Scope.REFERRAL_CREATE)
+def post_referral() -> flask.Response:
+    """Take a referral: a ServiceRequest with contained resources, or a Bundle with one."""
+    check_accept()
+    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+    with refusals_recorded(sent):
+        tree = read_body(sent)
+        receipt = accept_referral(read_referral(_taken(tree)), sent, house().gateway)
+    return to_response(_receipt_answer(receipt, tree))
 
-    @routes.post("/$process-message")
-    @needs(Scope.REFERRAL_CREATE)
-    def process_message() -> flask.Response:
-        check_accept()
-        sent = envelope(Door.BARS, flask.g.sender, ids_required=True)
-        with refusals_recorded(sent, gateway):
-            target = target_service()
-            check_end_user_organisation(sent.sender)
-            tree = read_body(sent)
-            facts = check_message(tree, target)
-            if facts.sender != sent.sender.ods:
-                raise NotTheRequesterError(
-                    "Bundle.entry[0].resource.sender",
-                    "MessageHeader.sender is not the organisation that authenticated.",
-                )
-            if not service_is_known(target, gateway):
-                msg = "no service here has the id of NHSD-Target-Identifier"
-                raise NotFoundError(msg)
-            receipt = accept_referral(read_referral(tree), sent, gateway)
-            if receipt.repeated:
-                msg = "this message was received and processed before"
-                raise DuplicateRequestError(msg)
-        hop = gateway_hop(receipt.referral, gateway.ods)
-        body = synchronous_answer(tree, receipt.referral, hop, receipt.referral.provider)
-        return to_response(Answer(http=200, body=body))
 
-    return routes
+@routes.post("/")
+@needs(Scope.REFERRAL_CREATE)
+def post_transaction() -> flask.Response:
+    """Take a referral as a FHIR transaction: all of it, or nothing."""
+    check_accept()
+    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+    with refusals_recorded(sent):
+        tree = read_body(sent)
+        _check_transaction(tree)
+        receipt = accept_referral(read_referral(tree), sent, house().gateway)
+    return to_response(_transaction_answer(receipt, tree))
 
 
 def _taken(tree: JsonObject) -> JsonObject:
@@ -138,28 +107,26 @@ def _status_of(receipt: Receipt) -> int:
     return 202 if is_held else 201
 
 
-def _headers_of(receipt: Receipt, base_url: str) -> dict[str, str]:
+def _headers_of(receipt: Receipt) -> dict[str, str]:
     return {
-        "Location": f"{base_url}/ServiceRequest/{receipt.referral.id}/_history/{VERSION}",
+        "Location": f"{house().base_url}/ServiceRequest/{receipt.referral.id}/_history/{VERSION}",
         "ETag": f'W/"{VERSION}"',
     }
 
 
-def _receipt_answer(receipt: Receipt, tree: JsonObject, gateway: Gateway, base_url: str) -> Answer:
+def _receipt_answer(receipt: Receipt, tree: JsonObject) -> Answer:
     """Show the ServiceRequest as stored, or, while it is held, the Task that says why."""
     body = (
-        gateway_hop(receipt.referral, gateway.ods)
+        gateway_hop(receipt.referral, house().gateway.ods)
         if receipt.referral.state is ReferralState.HELD
         else service_request_of(tree, receipt.referral)
     )
-    return Answer(http=_status_of(receipt), body=body, headers=_headers_of(receipt, base_url))
+    return Answer(http=_status_of(receipt), body=body, headers=_headers_of(receipt))
 
 
-def _transaction_answer(
-    receipt: Receipt, tree: JsonObject, gateway: Gateway, base_url: str
-) -> Answer:
+def _transaction_answer(receipt: Receipt, tree: JsonObject) -> Answer:
     """Answer each entry; the other resources are kept as parts of the referral."""
-    headers = _headers_of(receipt, base_url)
+    headers = _headers_of(receipt)
     entries: list[Json] = []
     for entry in objects(tree, "entry"):
         kind = string(child(entry, "resource") or {}, "resourceType")
@@ -169,7 +136,7 @@ def _transaction_answer(
                 {
                     "response": {
                         "status": status,
-                        "location": headers["Location"].removeprefix(f"{base_url}/"),
+                        "location": headers["Location"].removeprefix(f"{house().base_url}/"),
                         "etag": headers["ETag"],
                     }
                 }
@@ -178,7 +145,10 @@ def _transaction_answer(
             entries.append({"response": {"status": "202 Accepted"}})
     if receipt.referral.state is ReferralState.HELD:
         entries.append(
-            {"resource": gateway_hop(receipt.referral, gateway.ods), "response": {"status": "200"}}
+            {
+                "resource": gateway_hop(receipt.referral, house().gateway.ods),
+                "response": {"status": "200"},
+            }
         )
     body: JsonObject = {
         "resourceType": "Bundle",

@@ -30,8 +30,8 @@ from gateway.errors import (
 from gateway.fhir.json_text import read_json, write_json
 from gateway.fhir.validate import validate
 from gateway.inbound.answers import Answer, codes_of
+from gateway.inbound.house import house
 from gateway.journey.accept import reject
-from gateway.journey.gateway import Gateway
 from gateway.referral.identifiers import (
     DOS_SERVICE_SYSTEM,
     ODS_CODE_SYSTEM,
@@ -131,12 +131,12 @@ def read_body(sent: Envelope) -> JsonObject:
 
 
 @contextmanager
-def refusals_recorded(sent: Envelope, gateway: Gateway) -> Iterator[None]:
+def refusals_recorded(sent: Envelope) -> Iterator[None]:
     """Record whatever refuses an authenticated sender's message, then let it refuse."""
     try:
         yield
     except (MessageError, NotTheRequesterError, StateError) as refusal:
-        reject(sent, codes_of(refusal, sent.door), gateway)
+        reject(sent, codes_of(refusal, sent.door), house().gateway)
         raise
 
 
@@ -147,19 +147,19 @@ def target_service() -> DosServiceId:
         HeaderError: it is missing, or is not that.
     """
     tree = _encoded_header("NHSD-Target-Identifier", required=True) or {}
-    system = normal_system(string(tree, "system") or "")
+    malformed = HeaderError(
+        Fault(
+            code=IssueCode.VALUE,
+            diagnostics="NHSD-Target-Identifier is Base64 of a JSON object with the system"
+            f" {DOS_SERVICE_SYSTEM} and the service id as value.",
+        )
+    )
+    if normal_system(string(tree, "system") or "") != DOS_SERVICE_SYSTEM:
+        raise malformed
     try:
-        if system != DOS_SERVICE_SYSTEM:
-            raise ValueError
         return DosServiceId(string(tree, "value") or "")
     except ValueError:
-        raise HeaderError(
-            Fault(
-                code=IssueCode.VALUE,
-                diagnostics="NHSD-Target-Identifier is Base64 of a JSON object with the system"
-                f" {DOS_SERVICE_SYSTEM} and the service id as value.",
-            )
-        ) from None
+        raise malformed from None
 
 
 def check_end_user_organisation(sender: Sender) -> None:

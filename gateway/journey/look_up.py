@@ -112,6 +112,7 @@ def own_hops(
     sender: Sender,
     *,
     since: datetime | None,
+    before: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
     gateway: Gateway,
@@ -122,9 +123,15 @@ def own_hops(
     deliveries.
     """
     with gateway.store.reading() as view:
-        owned = deliveries.owned_by(view, sender.ods, since=since, after=after, limit=limit)
-        placed = deliveries.placed_by(view, sender.ods, since=since, after=after, limit=limit)
-        asked = referrals.placed_by(view, sender.ods, since=since, after=after, limit=limit)
+        owned = deliveries.owned_by(
+            view, sender.ods, since=since, before=before, after=after, limit=limit
+        )
+        placed = deliveries.placed_by(
+            view, sender.ods, since=since, before=before, after=after, limit=limit
+        )
+        asked = referrals.placed_by(
+            view, sender.ods, since=since, before=before, after=after, limit=limit
+        )
         hops = {d.id: Hop(referrals.get(view, d.referral), d) for d in [*owned, *placed]}
         everything: Sequence[Hop] = [*hops.values(), *(Hop(r, None) for r in asked)]
     return sorted(everything, key=lambda hop: (hop.moved_at, hop.id))[:limit]

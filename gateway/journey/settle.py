@@ -174,7 +174,7 @@ def _refused_by_destination(
     )
 
 
-def _hold_for_operator(  # noqa: PLR0913  # a hold has this many parts
+def _hold_for_operator(  # a hold has this many parts
     tx: Transaction,
     claimed: Delivery,
     present: Referral,

@@ -63,5 +63,5 @@ class Worker:
         except StoreUnavailableError:
             _log.warning("the database did not answer; the delivery will be tried again")
         except Exception as error:  # noqa: BLE001  # the worker loop: one of the two places
-            _log.error("an unforeseen %s in delivery", type(error).__name__)  # noqa: TRY400
+            _log.error("an unforeseen %s in delivery", type(error).__name__)
         return False

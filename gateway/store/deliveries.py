@@ -112,6 +112,7 @@ def owned_by(
     provider: OdsCode,
     *,
     since: datetime | None,
+    before: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Delivery]:
@@ -119,7 +120,7 @@ def owned_by(
     query = select(delivery).where(
         delivery.c.provider == provider, delivery.c.state == DeliveryState.DELIVERED
     )
-    return _page(view, query, since=since, after=after, limit=limit)
+    return _page(view, query, since=since, before=before, after=after, limit=limit)
 
 
 def placed_by(
@@ -127,6 +128,7 @@ def placed_by(
     practice: OdsCode,
     *,
     since: datetime | None,
+    before: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Delivery]:
@@ -136,7 +138,7 @@ def placed_by(
         .join(referral, referral.c.id == delivery.c.referral)
         .where(referral.c.practice == practice)
     )
-    return _page(view, query, since=since, after=after, limit=limit)
+    return _page(view, query, since=since, before=before, after=after, limit=limit)
 
 
 def _page(
@@ -144,11 +146,14 @@ def _page(
     query: Select[Any],
     *,
     since: datetime | None,
+    before: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Delivery]:
     if since is not None:
         query = query.where(delivery.c.updated_at >= since)
+    if before is not None:
+        query = query.where(delivery.c.updated_at < before)
     if after is not None:
         query = query.where(_is_after(after))
     page = query.order_by(delivery.c.updated_at, delivery.c.id).limit(limit)

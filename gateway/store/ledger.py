@@ -120,5 +120,4 @@ def kinds_of_referrals(connection: Connection) -> Iterator[tuple[str, str, int]]
         .group_by(ledger_entry.c.referral, ledger_entry.c.kind)
         .order_by(ledger_entry.c.referral)
     )
-    for referral, kind, number in rows:
-        yield referral, kind, number
+    yield from ((row[0], row[1], row[2]) for row in rows)

@@ -148,6 +148,7 @@ def placed_by(
     practice: OdsCode,
     *,
     since: datetime | None,
+    before: datetime | None,
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Referral]:
@@ -155,6 +156,8 @@ def placed_by(
     query = select(*_COLUMNS).where(referral.c.practice == practice)
     if since is not None:
         query = query.where(referral.c.updated_at >= since)
+    if before is not None:
+        query = query.where(referral.c.updated_at < before)
     if after is not None:
         query = query.where(_is_after(after))
     page = query.order_by(referral.c.updated_at, referral.c.id).limit(limit)

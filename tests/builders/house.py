@@ -180,9 +180,7 @@ class House:
             self.tokens[client] = answer.get_json()["access_token"]
         return {"Authorization": f"Bearer {self.tokens[client]}"}
 
-    def post(
-        self, path: str, tree: Any, *, client: str = "gp-one", **headers: str
-    ) -> Any:
+    def post(self, path: str, tree: Any, *, client: str = "gp-one", **headers: str) -> Any:
         body = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {"Content-Type": "application/fhir+json", **self.bearer(client), **given}
@@ -197,7 +195,9 @@ def build_house(database_url: str) -> House:
     read = settings(database_url)
     clock, destination = Clock(), FakeDestination()
     vault = Vault(
-        {"k1": bytes(32)}, bytes(range(32)), lambda n: uuid.uuid4().bytes * (n // 16) + b"x" * (n % 16)
+        {"k1": bytes(32)},
+        bytes(range(32)),
+        lambda n: uuid.uuid4().bytes * (n // 16) + b"x" * (n % 16),
     )
     store = Store(
         database_url, vault=vault, ledger_origin="gateway.example/ledger",
@@ -211,7 +211,12 @@ def build_house(database_url: str) -> House:
         store=store, policy=POLICY, schedule=schedule, ods=OdsCode("X26XG"),
         destinations={Transport.FHIR_REST: destination}, clock=clock, chance=lambda: 0.0,
     )  # fmt: skip
-    app = build_front_door(gateway, read)
+    app = build_front_door(
+        gateway,
+        public_url=read.public_url,
+        token_lifetime=read.token_lifetime,
+        max_body_bytes=read.max_body_bytes,
+    )
     keys = {name: key(name) for name in ("gp-one", "gp-two", "oh-one")}
     house = House(
         gateway=gateway, settings=read, app=app, web=app.test_client(), clock=clock,

@@ -221,6 +221,13 @@ def test_a_foreign_identifier_beside_a_reference_does_not_matter() -> None:
     assert read(with_provision(actor=[an_actor() | {"reference": reference}])) == COVERS
 
 
+def test_a_damaged_ods_code_is_not_passed_over_for_its_reference() -> None:
+    identifier: JsonObject = {"system": ODS_CODE_SYSTEM, "value": "no code"}
+    reference: JsonObject = {"reference": "urn:uuid:provider", "identifier": identifier}
+    actor = an_actor() | {"reference": reference}
+    assert read(with_provision(actor=[actor])).recipient is None
+
+
 def test_an_ods_code_against_its_reference_names_nobody() -> None:
     identifier: JsonObject = {"system": ODS_CODE_SYSTEM, "value": PROVIDER}
     reference: JsonObject = {"reference": "urn:uuid:stranger", "identifier": identifier}

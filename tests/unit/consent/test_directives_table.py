@@ -233,6 +233,10 @@ def test_k15_a_status_that_is_not_active_does_not_permit(
     assert outcome(a_consent(status=status)) == (effect, code)
 
 
+def test_k15_an_error_alone_is_told_from_no_consent_at_all() -> None:
+    assert read(a_consent(status="entered-in-error")).state is ConsentState.IN_ERROR
+
+
 def test_k15_what_was_entered_in_error_does_not_speak_against_another() -> None:
     assert read(a_consent(status="entered-in-error"), a_consent()) == COVERS
 

@@ -1,0 +1,371 @@
+"""The sample referrals: what is sent, by whom, by which door, and how each should end.
+
+What enters: the instant of posting. What leaves: messages, ready to post. The files in
+`samples/` are good referrals with blanks: `{{uuid:label}}`, `{{instant:-2d}}`,
+`{{date:-35d}}`, and words about the person, practice and service. What is wrong with a bad
+sample is done to a good one by a function named for it. All persons are invented; their NHS
+numbers are of the 999 range, which is set aside for tests.
+"""
+
+import base64
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from gateway.cli.demo.setting import (
+    ANOTHER_PROVIDER_ODS,
+    BEACON,
+    HAWTHORN,
+    HEALTH_AND_WORK,
+    MILLPOND,
+    OH,
+    PHARMACY,
+    Neighbour,
+    Practice,
+)
+from gateway.fhir.json_text import read_json, write_json
+from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, ODS_CODE_SYSTEM
+from gateway.referral.json import JsonObject, child, objects, string
+
+FOLDER = Path(__file__).parent / "samples"
+FHIR_JSON = "application/fhir+json"
+_BLANK = re.compile(r"\{\{([a-z_]+)(?::([^{}]+))?\}\}")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Ending(StrEnum):
+    """What may become of a sample."""
+
+    DELIVERED = "delivered"
+    HELD = "held"
+    REFUSED = "refused"
+    NOT_TAKEN = "not taken"
+    REPEATED = "recognised as a repeat"
+
+
+class Door(StrEnum):
+    """By which door a sample comes, and its path below the FHIR base."""
+
+    FORM = "/ServiceRequest"
+    BUNDLE = "/"
+    BARS = "/$process-message"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """An invented patient."""
+
+    nhs: str
+    given: str
+    family: str
+    gender: str
+    born: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """How a sample should end.
+
+    `reason` is a code that the answer must carry: the rule's for refusals and holds, else
+    the NHS error code. `expression` is the FHIRPath at which a message is found wrong.
+    """
+
+    status: int
+    ending: Ending
+    reason: str | None = None
+    expression: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One sample.
+
+    `edit` changes the good message, `cut` its bytes. `again` names an earlier sample, which
+    is sent once more exactly as it was. `busy_first`: how often the provider answers that
+    it is busy before it takes this one.
+    """
+
+    name: str
+    title: str
+    door: Door
+    expected: Expected
+    template: str = ""
+    person: Person | None = None
+    practice: Practice = HAWTHORN
+    service: Neighbour = OH
+    edit: Callable[[JsonObject], None] | None = None
+    cut: bool = False
+    media_type: str = FHIR_JSON
+    again: str | None = None
+    busy_first: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is posted: to which path below the FHIR base, with which headers and bytes."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def message_of(sample: Sample, *, at: datetime) -> Message:
+    """Fill in a sample's blanks as of an instant, with new identifiers."""
+    text = (FOLDER / f"{sample.template}.json").read_text(encoding="utf-8")
+    tree = read_json(filled(text, blanks_of(sample), at).encode())
+    if sample.edit is not None:
+        sample.edit(tree)
+    body = write_json(tree)
+    if sample.cut:
+        body = body[: len(body) // 2]
+    headers = {
+        "Content-Type": sample.media_type,
+        "Accept": f"{FHIR_JSON}; version=1.4.0",
+        "X-Request-Id": str(uuid.uuid4()),
+        "X-Correlation-Id": str(uuid.uuid4()),
+    }
+    if sample.door is Door.BARS:
+        headers |= bars_headers(sample.practice, sample.service)
+    return Message(path=sample.door.value, headers=headers, body=body)
+
+
+def bars_headers(practice: Practice, service: Neighbour) -> dict[str, str]:
+    """Make the headers that BaRS adds. Source: BaRS message headers."""
+    organisation: JsonObject = {
+        "resourceType": "Organization",
+        "identifier": [{"system": ODS_CODE_SYSTEM, "value": practice.ods}],
+        "name": practice.name,
+    }
+    software: JsonObject = {
+        "resourceType": "Device",
+        "identifier": [{"system": "https://gp-system.example/Id/device", "value": "demo"}],
+        "deviceName": [{"name": "Example GP System", "type": "manufacturer-name"}],
+        "version": [{"value": "1.0"}],
+    }
+    target: JsonObject = {"value": service.dos_service_id, "system": DOS_SERVICE_SYSTEM}
+    return {
+        "NHSD-Target-Identifier": _encoded(target),
+        "NHSD-End-User-Organisation": _encoded(organisation),
+        "NHSD-Requesting-Software": _encoded(software),
+        "use-context": f"{service.use_case}|referral|servicerequest-request|new",
+    }
+
+
+def _encoded(tree: JsonObject) -> str:
+    return base64.b64encode(write_json(tree)).decode()
+
+
+def blanks_of(sample: Sample) -> Mapping[str, str]:
+    """Return the words that fill a sample's blanks."""
+    person = sample.person or _IVY
+    return {
+        "nhs": person.nhs,
+        "given": person.given,
+        "family": person.family,
+        "gender": person.gender,
+        "born": person.born,
+        "practice": sample.practice.ods,
+        "practice_name": sample.practice.name,
+        "provider": sample.service.ods,
+        "provider_name": sample.service.name,
+        "service": sample.service.dos_service_id,
+        "service_name": sample.service.service,
+    }
+
+
+def filled(text: str, words: Mapping[str, str], at: datetime) -> str:
+    """Fill in the blanks of a template. The same label of `uuid` gives the same UUID."""
+    made: dict[str, str] = {}
+
+    def fill(blank: re.Match[str]) -> str:
+        name, argument = blank[1], blank[2]
+        if argument is None:
+            return words[name]
+        if name == "uuid":
+            return made.setdefault(argument, str(uuid.uuid4()))
+        amount = timedelta(**{_UNITS[argument[-1]]: int(argument[:-1])})
+        moment = (at + amount).astimezone(UTC)
+        if name == "date":
+            return moment.date().isoformat()
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    return _BLANK.sub(fill, text)
+
+
+def _parts(message: JsonObject) -> list[JsonObject]:
+    """List every resource of a message, the contained ones too."""
+    entries = [child(entry, "resource") or {} for entry in objects(message, "entry")]
+    return [message, *objects(message, "contained"), *entries]
+
+
+def _consent(message: JsonObject) -> JsonObject:
+    return next(p for p in _parts(message) if string(p, "resourceType") == "Consent")
+
+
+def without_consent(message: JsonObject) -> None:
+    """Leave the Consent out of a form."""
+    message["contained"] = [
+        each for each in objects(message, "contained") if string(each, "resourceType") != "Consent"
+    ]
+    del message["supportingInfo"]
+
+
+def without_patient(message: JsonObject) -> None:
+    """Leave the Patient out of a form, but not the references to them."""
+    message["contained"] = [
+        each for each in objects(message, "contained") if string(each, "resourceType") != "Patient"
+    ]
+
+
+def with_implied_consent_only(message: JsonObject) -> None:
+    """Say "direct care, implied", as BaRS does, where explicit consent is needed."""
+    consent = _consent(message)
+    act_code = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+    direct_care = "https://fhir.nhs.uk/CodeSystem/consent-categories-bars"
+    consent["policyRule"] = {"coding": [{"system": act_code, "code": "IMPLIED"}]}
+    consent["category"] = [{"coding": [{"system": direct_care, "code": "DRC"}]}]
+    del consent["provision"], consent["performer"]
+
+
+def with_consent_for_another_provider(message: JsonObject) -> None:
+    """Let the patient have said yes to somebody else."""
+    provision = child(_consent(message), "provision") or {}
+    reference = child(objects(provision, "actor")[0], "reference") or {}
+    reference["identifier"] = {"system": ODS_CODE_SYSTEM, "value": ANOTHER_PROVIDER_ODS}
+    del reference["display"]
+
+
+def with_consent_not_yet_given(message: JsonObject) -> None:
+    """Ask the patient, without an answer so far."""
+    _consent(message)["status"] = "proposed"
+
+
+def with_unknown_element(message: JsonObject) -> None:
+    """Add an element that FHIR does not have."""
+    message["colour"] = "green"
+
+
+_IVY = Person(
+    nhs="9995260182", given="Ivy", family="Quillfeather", gender="female", born="1984-03-09"
+)
+_OTTO = Person(nhs="9991590838", given="Otto", family="Marrowby", gender="male", born="1971-11-23")
+_NELL = Person(
+    nhs="9990166137", given="Nell", family="Thistlewick", gender="female", born="1990-06-02"
+)
+_SAUL = Person(
+    nhs="9991860916", given="Saul", family="Pemberfield", gender="male", born="1966-01-17"
+)
+_WREN = Person(nhs="9993909963", given="Wren", family="Oakapple", gender="other", born="1998-08-30")
+_ADA = Person(
+    nhs="9990308241", given="Ada", family="Brindlecombe", gender="female", born="1979-04-12"
+)
+_HUGO = Person(
+    nhs="9996281949", given="Hugo", family="Larkspurson", gender="male", born="1988-12-05"
+)
+_MAUD = Person(
+    nhs="9998219930", given="Maud", family="Hollowell-Finch", gender="female", born="1959-09-21"
+)
+_TEDDY = Person(
+    nhs="9995181908", given="Teddy", family="Cobblepot-Reed", gender="male", born="1993-02-14"
+)
+_PEARL = Person(
+    nhs="9992319488", given="Pearl", family="Snowberry", gender="female", born="1982-10-08"
+)
+_AMOS = Person(
+    nhs="9997574915", given="Amos", family="Wetherlamb", gender="male", born="1975-07-27"
+)
+_EDIE = Person(
+    nhs="9991862528", given="Edie", family="Fennelworth", gender="female", born="1996-05-19"
+)
+_REX = Person(
+    nhs="9997601890", given="Rex", family="Applegarth-Moss", gender="male", born="1969-03-31"
+)
+
+_GOOD = Expected(status=201, ending=Ending.DELIVERED)
+_FORM = Sample(name="", title="", door=Door.FORM, template="oh-form", expected=_GOOD)
+_BARS = Sample(
+    name="", title="", door=Door.BARS, template="oh-message", expected=replace(_GOOD, status=200)
+)
+
+
+def _not_taken(status: int, reason: str, expression: str | None = None) -> Expected:
+    return Expected(status=status, ending=Ending.NOT_TAKEN, reason=reason, expression=expression)
+
+
+SAMPLES: tuple[Sample, ...] = (
+    replace(_FORM, name="form", title="A form to occupational health", person=_IVY),
+    replace(
+        _FORM, name="letter", title="A letter instead of a form", door=Door.BUNDLE,
+        template="oh-letter", person=_OTTO, expected=replace(_GOOD, status=200),
+    ),
+    replace(_BARS, name="bars", title="A BaRS message to occupational health", person=_NELL),
+    replace(
+        _FORM, name="work-health", title="To the national Health and Work service",
+        template="work-health-form", person=_SAUL, service=HEALTH_AND_WORK,
+    ),
+    replace(
+        _BARS, name="pharmacy", title="Direct care: to a pharmacy, consent implied",
+        template="pharmacy-message", person=_WREN, service=PHARMACY,
+    ),
+    replace(
+        _FORM, name="switches-off", title="Practice shares for individual care only",
+        person=_ADA, practice=BEACON,
+    ),
+    replace(
+        _FORM, name="no-consent", title="No consent at all", person=_HUGO, edit=without_consent,
+        expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
+    ),
+    replace(
+        _BARS, name="implied-only", title="Only implied consent, to occupational health",
+        person=_MAUD, edit=with_implied_consent_only,
+        expected=Expected(status=422, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
+    ),
+    replace(
+        _FORM, name="no-agreement", title="Practice has no agreement with the provider",
+        person=_TEDDY, practice=MILLPOND,
+        expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_ORGANISATION_CONSENT"),
+    ),
+    replace(
+        _FORM, name="another-provider", title="Consent names another provider", person=_PEARL,
+        edit=with_consent_for_another_provider,
+        expected=Expected(status=202, ending=Ending.HELD, reason="CONSENT_DOES_NOT_COVER"),
+    ),
+    replace(
+        _BARS, name="not-yet-asked", title="Patient asked, no answer yet", person=_AMOS,
+        edit=with_consent_not_yet_given,
+        expected=Expected(status=200, ending=Ending.HELD, reason="CONSENT_NOT_YET_GIVEN"),
+    ),
+    replace(
+        _FORM, name="broken-json", title="Broken off half-way", person=_EDIE, cut=True,
+        expected=_not_taken(400, "REC_BAD_REQUEST"),
+    ),
+    replace(
+        _FORM, name="no-patient", title="No Patient", person=_EDIE, edit=without_patient,
+        expected=_not_taken(400, "REC_BAD_REQUEST", "ServiceRequest.subject.reference"),
+    ),
+    replace(
+        _FORM, name="unknown-element", title="An element that FHIR does not have", person=_EDIE,
+        edit=with_unknown_element,
+        expected=_not_taken(400, "REC_BAD_REQUEST", "ServiceRequest"),
+    ),
+    replace(
+        _FORM, name="media-type", title="Sent as plain text", person=_EDIE,
+        media_type="text/plain",
+        expected=_not_taken(415, "REC_UNSUPPORTED_MEDIA_TYPE"),
+    ),
+    replace(
+        _FORM, name="form-again", title="The first form once more", again="form",
+        expected=Expected(status=201, ending=Ending.REPEATED),
+    ),
+    replace(
+        _BARS, name="bars-again", title="The BaRS message once more", again="bars",
+        expected=Expected(status=409, ending=Ending.REPEATED, reason="REC_CONFLICT"),
+    ),
+    replace(
+        _FORM, name="busy", title="Provider busy at first", person=_REX, busy_first=1,
+    ),
+)  # fmt: skip

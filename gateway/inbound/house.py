@@ -1,0 +1,23 @@
+"""What every route may reach: the live gateway, the public address, and who identifies callers."""
+
+from dataclasses import dataclass
+
+import flask
+
+from gateway.inbound.identity import ClientCredentials
+from gateway.journey.gateway import Gateway
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """The objects behind the front door. `base_url` ends with the FHIR base, without a slash."""
+
+    gateway: Gateway
+    base_url: str
+    identity: ClientCredentials
+
+
+def house() -> House:
+    """Return the house of the request that is being answered."""
+    found: House = flask.current_app.extensions["house"]
+    return found

@@ -1,0 +1,158 @@
+"""Search parameters and result pages, for every route that searches.
+
+What enters: the query string. What leaves: values, or a refusal that names the parameter and
+never repeats the value. A parameter that is not known is refused: it might have narrowed the
+result.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from urllib.parse import urlencode
+
+import flask
+
+from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
+from gateway.fhir.service_request import searchset
+from gateway.inbound.house import house
+from gateway.referral.identifiers import ReferralId
+from gateway.referral.json import JsonObject
+
+MAX_PAGE = 200
+_T = TypeVar("_T")
+
+
+def own_id(text: str) -> ReferralId:
+    """Read the id of a path; what is no UUID names nothing here."""
+    try:
+        return ReferralId(text)
+    except ValueError:
+        msg = "nothing has this id: an id here is a UUID"
+        raise NotFoundError(msg) from None
+
+
+def parameters(known: frozenset[str]) -> Mapping[str, list[str]]:
+    """Take the query apart; refuse what is not known, which might have narrowed the result."""
+    given = flask.request.args
+    strange = [name for name in given if name not in known]
+    if strange:
+        raise ParameterError(
+            Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                diagnostics=f"Only these parameters are supported here: {', '.join(sorted(known))}.",
+            )
+        )
+    return {name: given.getlist(name) for name in given}
+
+
+_DATE = re.compile(
+    r"(?P<prefix>eq|ge|gt|le|lt)?(?P<moment>\d{4}-\d{2}-\d{2}"
+    r"(?P<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+ -]\d{2}:\d{2}))?)"
+)
+
+
+def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | None]:
+    """Read `_lastUpdated`, once or twice, as a half-open period."""
+    since: datetime | None = None
+    before: datetime | None = None
+    for text in given.get("_lastUpdated", []):
+        found = _DATE.fullmatch(text)
+        if found is None:
+            raise malformed("_lastUpdated", "a date or time such as ge2026-01-31 or"
+                             " gt2026-01-31T09:00:00Z")  # fmt: skip
+        start, end = _moments(found)
+        prefix = found["prefix"] or "eq"
+        if prefix in ("ge", "eq"):
+            since = start
+        if prefix == "gt":
+            since = end
+        if prefix in ("le", "eq"):
+            before = end
+        if prefix == "lt":
+            before = start
+    return since, before
+
+
+def _moments(found: re.Match[str]) -> tuple[datetime, datetime]:
+    """Return the first instant of a date or time, and the first one after it."""
+    text = found["moment"].replace(" ", "+")  # an unescaped + arrives as a blank
+    moment = read("_lastUpdated", "a real date", lambda: datetime.fromisoformat(text))
+    if found["time"]:
+        return moment.astimezone(UTC), moment.astimezone(UTC) + timedelta(microseconds=1)
+    first = moment.replace(tzinfo=UTC)
+    return first, first + timedelta(days=1)
+
+
+def count(given: Mapping[str, list[str]]) -> int:
+    """Read `_count`: how many to a page, capped."""
+    text = single(given, "_count")
+    if not text:
+        return 50
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
+        raise malformed("_count", f"a number from 1 to {MAX_PAGE}")
+    return min(int(text), MAX_PAGE)
+
+
+def after(given: Mapping[str, list[str]]) -> tuple[datetime, str] | None:
+    """Read `_after`: the place where the page before ended."""
+    text = single(given, "_after")
+    if not text:
+        return None
+    try:
+        moment, _, row = base64.urlsafe_b64decode(text).decode("ascii").partition("|")
+        return datetime.fromisoformat(moment), ReferralId(row)
+    except (binascii.Error, ValueError):
+        raise malformed("_after", "the one of a next link") from None
+
+
+def page_of(
+    kind: str,
+    found: Sequence[tuple[str, JsonObject]],
+    total: int | None,
+    given: Mapping[str, list[str]],
+    place: tuple[datetime, str] | None,
+) -> JsonObject:
+    """Make the searchset. The next link carries the search by reference to its place only.
+
+    A link repeats the parameters, and a search by patient repeats the NHS number; so links
+    of such a search leave it out, and the client adds it again.
+    """
+    base_url = house().base_url
+    kept = {n: v for n, v in given.items() if not n.startswith("patient") and n != "_after"}
+    self_url = f"{base_url}/{kind}" + (f"?{urlencode(kept, doseq=True)}" if kept else "")
+    next_url = None
+    if place is not None:
+        mark = base64.urlsafe_b64encode(f"{place[0].isoformat()}|{place[1]}".encode()).decode()
+        next_url = f"{base_url}/{kind}?{urlencode({**kept, '_after': mark}, doseq=True)}"
+    return searchset(
+        [(f"{base_url}/{kind}/{own}", resource) for own, resource in found],
+        total=total,
+        self_url=self_url,
+        next_url=next_url,
+    )
+
+
+def single(given: Mapping[str, list[str]], name: str) -> str | None:
+    """Return the value of a parameter that may be given once."""
+    values = given.get(name, [])
+    if len(values) > 1:
+        raise malformed(name, "given once")
+    return values[0] if values else None
+
+
+def read(name: str, wanted: str, parse: Callable[[], _T]) -> _T:
+    """Parse a value; on ValueError refuse the parameter, saying what is wanted."""
+    try:
+        return parse()
+    except ValueError:
+        raise malformed(name, wanted) from None
+
+
+def malformed(name: str, wanted: str) -> ParameterError:
+    """Refuse a parameter by name, saying what is wanted."""
+    return ParameterError(
+        Fault(code=IssueCode.VALUE, diagnostics=f"The parameter {name} is {wanted}.")
+    )
