@@ -9,6 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from gateway.store.engine import make_engine
+from gateway.store.schema import upgrade
+from tests.builders.house import House, build_house
 from tests.postgres import PostgresMissingError, PostgresServer, Prepare, started_server
 
 # A shared machine stalls now and then; pytest's own timeout catches what hangs.
@@ -35,7 +38,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def prepare_database() -> Prepare | None:
     """What makes the schema in an empty database; None leaves it empty."""
-    return None
+
+    def upgrade_at(url: str) -> None:
+        engine = make_engine(url, timeout=timedelta(seconds=5), pool_size=1)
+        upgrade(engine)
+        engine.dispose()
+
+    return upgrade_at
 
 
 @pytest.fixture(
@@ -58,6 +67,14 @@ def database_url(
     url = server.fresh_database(prepare_database)
     yield url
     server.drop_database(url)
+
+
+@pytest.fixture
+def house(database_url: str) -> Iterator[House]:
+    """A whole gateway on a database of this test's own, on each engine in turn."""
+    built = build_house(database_url)
+    yield built
+    built.gateway.store.close()
 
 
 @pytest.fixture

@@ -106,11 +106,15 @@ class ReferenceRules:
     def _find_unused(self, resource: JsonObject, members: Sequence[object], place: Place) -> None:
         used = {local.id for local in self.local}
         back = {_contained_index(local.place, place) for local in self.local if not local.id}
-        for index, member in enumerate(members):
-            if not isinstance(member, dict) or index in back:
-                continue
-            id_ = string(member, "id")
-            if id_ is None or (id_ not in used and not _is_named(resource, "#" + id_)):
+        suspects = [
+            (index, string(member, "id"))
+            for index, member in enumerate(members)
+            if isinstance(member, dict) and index not in back
+        ]
+        suspects = [(index, id_) for index, id_ in suspects if id_ is None or id_ not in used]
+        named = _named(resource) if suspects else frozenset()
+        for index, id_ in suspects:
+            if id_ not in named:
                 self._found.add(
                     IssueCode.INVARIANT,
                     (place, "contained", index),
@@ -168,23 +172,21 @@ def _types_by_url(root: JsonObject) -> Mapping[str, str]:
 def _contained_index(place: Place, owner: Place) -> int | None:
     """Find in which contained resource of the one at `owner` a place lies."""
     step: Place | None = place
-    while step is not None:
-        above, name, index = step
-        if above is owner:
-            return index if name == "contained" else None
-        step = above
-    return None
+    while step is not None and step[0] is not owner:
+        step = step[0]
+    return step[2] if step is not None and step[1] == "contained" else None
 
 
-def _is_named(tree: object, reference: str) -> bool:
-    """Say whether any text in the tree is `reference`: a canonical or URI may be one too."""
-    waiting = [tree]
+def _named(tree: JsonObject) -> frozenset[str]:
+    """Collect the ids that any text in the tree names as `#id`: canonicals and URIs may."""
+    ids = []
+    waiting: list[object] = [tree]
     while waiting:
         each = waiting.pop()
         if isinstance(each, dict):
             waiting.extend(each.values())
         elif isinstance(each, list):
             waiting.extend(each)
-        elif each == reference:
-            return True
-    return False
+        elif isinstance(each, str) and each[:1] == "#":
+            ids.append(each[1:])
+    return frozenset(ids)

@@ -14,11 +14,11 @@ from joserfc.jwk import ECKey
 
 from gateway.config import Settings, read_settings
 from gateway.consent.rules import POLICY
+from gateway.fhir.json_text import write_json
 from gateway.inbound.front_door import build_front_door
 from gateway.journey.apply_directory import apply_directory, plan_directory
 from gateway.journey.gateway import Acknowledgement, Gateway, Parcel, Schedule
 from gateway.mapping.fhir_rest import transaction_for
-from gateway.fhir.json_text import write_json
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import OdsCode
 from gateway.referral.json import JsonObject

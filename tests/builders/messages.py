@@ -80,9 +80,10 @@ def service_request(
     person: Tree | None = None,
 ) -> Tree:
     """A ServiceRequest with contained resources, as a plain UK Core system sends it."""
+    given = [consent()] if consents is None else consents
     tree: Tree = {
         "resourceType": "ServiceRequest",
-        "contained": [person or patient(), *([consent()] if consents is None else consents)],
+        "contained": [person or patient(), *given],
         "identifier": [{"system": "https://gp.example/referral", "value": str(uuid.uuid4())}],
         "status": "active",
         "intent": "order",
@@ -92,6 +93,8 @@ def service_request(
         "requester": {"identifier": {"system": ODS, "value": requester}},
         "reasonCode": [{"text": "Low back pain, absent for three weeks"}],
     }
+    if given:
+        tree["supportingInfo"] = [{"reference": f"#{each['id']}"} for each in given]
     if service is not None:
         tree["performer"] = [{"identifier": {"system": DOS, "value": service}}]
     return tree

@@ -50,7 +50,7 @@ def test_commands_were_found() -> None:
         ("serve",),
         ("worker",),
         ("db", "upgrade"),
-        ("delivery", "replay"),
+        ("replay",),
         ("certs", "dev"),
     }
     assert expected <= set(COMMANDS)
