@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.errors import IssueCode
+from gateway.errors import IssueCode, Severity
 from gateway.fhir.faults import FaultList, Place
 from gateway.fhir.tables import ElementSpec
 from gateway.referral.json import JsonObject, child, objects, string
@@ -104,6 +104,11 @@ class ReferenceRules:
             self._find_unused(resource, members, place)
 
     def _find_unused(self, resource: JsonObject, members: Sequence[object], place: Place) -> None:
+        """Warn, where the standard says error: senders put a Consent beside the request.
+
+        Nothing is lost or mixed up by it: each contained resource is read, and must be about
+        the referral's patient.
+        """
         used = {local.id for local in self.local}
         back = {_contained_index(local.place, place) for local in self.local if not local.id}
         suspects = [
@@ -120,6 +125,7 @@ class ReferenceRules:
                     (place, "contained", index),
                     "dom-3: nothing refers to this contained resource; refer to it as # and its "
                     "id, or leave it out.",
+                    severity=Severity.WARNING,
                 )
 
     def _read(self, reference: str) -> tuple[bool, str | None]:
