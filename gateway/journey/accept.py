@@ -34,9 +34,9 @@ def accept_referral(referral: IncomingReferral, envelope: Envelope, gateway: Gat
     """Take one referral through the front door.
 
     1. Check that the organisation that asks is the one that authenticated.
-    2. Return the first answer if this sender has sent this request before.
     --- one transaction ---
-    3. Claim the request id, and meet the person under a handle.
+    2. Claim the request id; if this sender has sent it before, return the first answer.
+    3. Meet the person under a handle.
     4. Choose candidate services, decide for each in turn, and keep the best answer.
     5. DENY: note the refusal. PERMIT: store the referral and queue its delivery.
        HOLD: store the referral and open a hold that has an owner.
@@ -55,13 +55,9 @@ def accept_referral(referral: IncomingReferral, envelope: Envelope, gateway: Gat
             "ServiceRequest.requester",
             "The requester's organisation is not the one that authenticated.",
         )
-    repeated = first_answer(envelope, gateway)
-    if repeated is not None:
-        return repeated
     try:
         outcome = _accept(referral, envelope, gateway)
     except DuplicateRequestError:
-        # The same request came twice at once, and the other one was first.
         repeated = first_answer(envelope, gateway)
         if repeated is None:
             raise
@@ -119,7 +115,7 @@ def candidates_for(
 
 
 def _accept(referral: IncomingReferral, envelope: Envelope, gateway: Gateway) -> Referral | Refusal:
-    """Steps 3 to 5, in one transaction."""
+    """Steps 2 to 5, in one transaction."""
     with gateway.store.transaction(gateway.clock()) as tx:
         requests.claim(tx, envelope)
         practice = envelope.sender.ods

@@ -57,9 +57,7 @@ def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
             practice=present.practice,
             payload_hash_ok=True,
         )
-        earlier = [
-            d for d in deliveries.of_referral(tx, present.id) if d.service == present.service
-        ]
+        earlier = _earlier(tx, present)
         delivery_id = earlier[0].id if earlier else DeliveryId.of(gateway.new_uuid())
         decision = keep(
             tx,
@@ -79,6 +77,11 @@ def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
         if answer.verdict.effect is Effect.PERMIT and service is not None:
             return _queue(tx, gateway, present, service, decision, delivery_id, earlier)
         return _stop(tx, gateway, present, answer.verdict, decision)
+
+
+def _earlier(tx: Transaction, present: Referral) -> list[Delivery]:
+    """Find the delivery to this service, if one was queued before."""
+    return [d for d in deliveries.of_referral(tx, present.id) if d.service == present.service]
 
 
 def _queue(

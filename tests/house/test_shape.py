@@ -59,7 +59,14 @@ def modules(*folders: str) -> Iterator[tuple[str, str]]:
 
 
 def test_no_module_or_function_is_too_long() -> None:
-    assert [fault for name, source in modules("") for fault in too_long(name, source)] == []
+    # A migration is a list of tables; it is made once, and never read as a flow.
+    faults = [
+        fault
+        for name, source in modules("")
+        if "/migrations/versions/" not in name
+        for fault in too_long(name, source)
+    ]
+    assert faults == []
 
 
 def test_rules_and_nouns_are_handed_time_and_chance_and_read_no_file() -> None:

@@ -32,21 +32,17 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: Path
-    _output: IO[bytes]
+    output: IO[bytes]
 
     @property
     def is_running(self) -> bool:
         """Whether it runs."""
         return self.process.poll() is None
 
-    def ask_to_end(self) -> None:
-        """Ask it to finish what is under way, and end."""
-        if self.is_running:
-            self.process.terminate()
-
     def stop(self) -> None:
         """Ask it to end, wait, and end it with all its own children if it does not."""
-        self.ask_to_end()
+        if self.is_running:
+            self.process.terminate()
         try:
             self.process.wait(STOP_PATIENCE.total_seconds())
         except subprocess.TimeoutExpired:
@@ -54,7 +50,7 @@ class Child:
             self.process.wait()
         if self.process.stdin is not None:
             self.process.stdin.close()
-        self._output.close()
+        self.output.close()
 
 
 def start_child(
@@ -71,7 +67,7 @@ def start_child(
         env=dict(environment),
         start_new_session=True,
     )
-    return Child(name=name, process=process, log=log, _output=output)
+    return Child(name=name, process=process, log=log, output=output)
 
 
 def stop_all(children: Sequence[Child]) -> None:

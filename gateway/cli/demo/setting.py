@@ -25,6 +25,8 @@ from gateway.referral.directory import (
 )
 from gateway.referral.identifiers import BARS_USE_CASE_SYSTEM, USE_CASE_SYSTEM
 
+INVENTED = " (invented)"
+"""How the names of the demo's organisations end."""
 SNOMED = "http://snomed.info/sct"
 
 
@@ -67,11 +69,11 @@ class Neighbour:
         return ((self.use_case_system, self.use_case), *((SNOMED, code) for code in self.codes))
 
 
-COMMISSIONER_ODS, COMMISSIONER = "Q9X", "NHS Sampleshire Integrated Care Board (invented)"
+COMMISSIONER_ODS, COMMISSIONER = "Q9X", f"NHS Sampleshire Integrated Care Board{INVENTED}"
 OH = Neighbour(
     key="oh-provider",
     ods="8Z99A",
-    name="Rowan Occupational Health (invented)",
+    name=f"Rowan Occupational Health{INVENTED}",
     role=ProviderRole.OH_PROVIDER,
     service_id="rowan-oh-assessment",
     service="Occupational health assessment",
@@ -84,7 +86,7 @@ OH = Neighbour(
 HEALTH_AND_WORK = Neighbour(
     key="health-and-work",
     ods="8Z99B",
-    name="National Health and Work service (invented)",
+    name=f"National Health and Work service{INVENTED}",
     role=ProviderRole.NATIONAL_SERVICE,
     service_id="health-and-work",
     service="Health and Work case management",
@@ -98,7 +100,7 @@ HEALTH_AND_WORK = Neighbour(
 PHARMACY = Neighbour(
     key="community-pharmacy",
     ods="F9901",
-    name="Corner Pharmacy (invented)",
+    name=f"Corner Pharmacy{INVENTED}",
     role=ProviderRole.CARE_PROVIDER,
     service_id="corner-pharmacy-first",
     service="Pharmacy First",
@@ -108,24 +110,24 @@ PHARMACY = Neighbour(
     purpose=Purpose.DIRECT_CARE,
 )
 NEIGHBOURS = (OH, HEALTH_AND_WORK, PHARMACY)
-ANOTHER_PROVIDER_ODS, ANOTHER_PROVIDER = "8Z99D", "Aspen Occupational Health (invented)"
+ANOTHER_PROVIDER_ODS, ANOTHER_PROVIDER = "8Z99D", f"Aspen Occupational Health{INVENTED}"
 """A provider that a patient may name in a Consent, and that nobody refers to."""
 
 HAWTHORN = Practice(
     ods="G99001",
-    name="Hawthorn Lane Surgery (invented)",
+    name=f"Hawthorn Lane Surgery{INVENTED}",
     agrees={OH.ods: OH.purpose, HEALTH_AND_WORK.ods: HEALTH_AND_WORK.purpose},
     switches=SwitchValue.ON,
 )
 MILLPOND = Practice(
     ods="G99002",
-    name="Millpond Medical Centre (invented)",
+    name=f"Millpond Medical Centre{INVENTED}",
     agrees={HEALTH_AND_WORK.ods: HEALTH_AND_WORK.purpose},
     switches=SwitchValue.ON,
 )
 BEACON = Practice(
     ods="G99003",
-    name="Beacon Road Practice (invented)",
+    name=f"Beacon Road Practice{INVENTED}",
     agrees={OH.ods: OH.purpose},
     switches=SwitchValue.OFF,
 )

@@ -5,9 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.consent.decide import Effect
-from gateway.consent.directives import (
-    NOT_UNDERSTOOD,
-)
+from gateway.consent.directives import NOT_UNDERSTOOD, ConsentState
 from gateway.referral.identifiers import ODS_CODE_SYSTEM
 from gateway.referral.json import JsonObject
 from tests.builders.consent import (

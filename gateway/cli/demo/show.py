@@ -1,0 +1,110 @@
+"""What the demo shows: the table on stdout, and how to take part."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gateway.cli.demo.folder import DESCRIPTION
+from gateway.cli.demo.samples import Door, Ending
+from gateway.cli.demo.setting import ACCOUNTS, INVENTED, NEIGHBOURS
+from gateway.cli.demo.start import Demo
+from gateway.cli.demo.watch import Seen
+
+_WIDTH = 160
+"""Characters of a line where nobody says how wide the page is."""
+_DOORS = {Door.FORM: "REST", Door.BUNDLE: "REST bundle", Door.BARS: "BaRS"}
+_STYLES = {
+    Ending.DELIVERED: "green",
+    Ending.HELD: "yellow",
+    Ending.REFUSED: "red",
+    Ending.NOT_TAKEN: "red",
+    Ending.REPEATED: "cyan",
+}
+
+
+def console_for_results() -> Console:
+    """Return where results go: stdout."""
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+
+
+def table_of(seen: Sequence[Seen]) -> Table:
+    """Make the table of what became of each sample."""
+    title = "What became of each sample (all people and organisations are invented)"
+    table = Table(title=title, title_justify="left")
+    for name in ("Sample", "From", "Door", "HTTP", "Reference or code"):
+        table.add_column(name, no_wrap=name != "Sample")
+    for name in ("How it ended", "Why", "As expected"):
+        table.add_column(name, overflow="fold")
+    for each in seen:
+        table.add_row(
+            each.sample.title,
+            each.sample.practice.ods,
+            _DOORS[each.sample.door],
+            str(each.status),
+            each.reference or next(iter(each.codes), ""),
+            _ended(each),
+            Text(_why(each)),
+            _verdict(each),
+        )
+    return table
+
+
+def _ended(seen: Seen) -> Text:
+    """Say how it ended and, where a provider has it, which."""
+    ending = Ending.REPEATED if seen.sample.again and seen.is_as_expected else seen.ending
+    if ending is None:
+        return Text("no end in time", style="bold red")
+    words = str(ending.value)
+    if ending is Ending.DELIVERED:
+        words = f"delivered to {seen.sample.service.name.removesuffix(INVENTED)}"
+        words += f" at attempt {seen.attempts}" if seen.attempts > 1 else ""
+    return Text(words, style=_STYLES[ending])
+
+
+def _why(seen: Seen) -> str:
+    """Give the reason in the gateway's own words; a code that is in its column is not repeated."""
+    if seen.ending is Ending.DELIVERED:
+        return "Same Location, nothing new at the provider." if seen.sample.again else ""
+    code = f"{seen.codes[0]}. " if seen.reference and seen.codes else ""
+    place = f"{seen.expressions[0]}: " if seen.expressions else ""
+    return f"{code}{place}{seen.why}"
+
+
+def _verdict(seen: Seen) -> Text:
+    if seen.is_as_expected:
+        return Text("✓", style="green")
+    return Text("✗ " + "; ".join(seen.differences), style="bold red")
+
+
+def how_to_take_part(demo: Demo) -> str:
+    """Say where everything listens, and how to post by hand."""
+    python, file = shlex.quote(sys.executable), shlex.quote(str(demo.folder / DESCRIPTION))
+    first = next(iter(sorted((demo.folder / "samples").glob("*-form.json"))))
+    message, headers = (shlex.quote(str(path)) for path in (first, first.with_suffix(".headers")))
+    places = {
+        "FHIR base": demo.base_url,
+        "token endpoint": demo.token_url,
+        **{each.key: f"{demo.neighbour_url(each.key)}/_received" for each in NEIGHBOURS},
+        "described in": str(demo.folder / DESCRIPTION),
+        "logs": str(demo.folder / "logs"),
+    }
+    return "\n".join(
+        [
+            "",
+            *(f"{name:<18} {place}" for name, place in places.items()),
+            "",
+            "Without a token:",
+            f"  curl {demo.base_url}/metadata",
+            "With one (this posts the first sample again, which the gateway recognises):",
+            f"  TOKEN=$({python} -m gateway.cli.demo.clients {file} {ACCOUNTS[0].id})",
+            f'  curl -i -H "Authorization: Bearer $TOKEN" -H @{headers} \\',
+            f"    --data-binary @{message} {demo.base_url}{Door.FORM.value}",
+            "Gateway commands on this demo, after:",
+            *(f"  export {name}={shlex.quote(value)}" for name, value in demo.settings.items()),
+            "",
+        ]
+    )
