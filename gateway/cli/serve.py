@@ -67,6 +67,7 @@ class _FrontDoor(BaseApplication):  # type: ignore[misc]  # gunicorn has no type
             "limit_request_fields": 64,
             "limit_request_field_size": 8190,
             "accesslog": None,
+            "control_socket_disable": True,
             "loglevel": "warning",
             "certfile": str(settings.tls_certificate) if settings.tls_certificate else None,
             "keyfile": str(settings.tls_key) if settings.tls_key else None,

@@ -13,7 +13,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from gateway.errors import (
     DestinationBusyError,
@@ -25,6 +24,7 @@ from gateway.errors import (
 from gateway.fhir.json_text import read_json, write_json
 from gateway.journey.gateway import Acknowledgement, Parcel
 from gateway.mapping.fhir_rest import transaction_for
+from gateway.outbound.line import Call, LineAdapter
 from gateway.referral.directory import Endpoint
 from gateway.referral.json import JsonObject, child, objects, string
 from gateway.referral.model import Delivery, Referral
@@ -41,7 +41,7 @@ class FhirRest:
     Args:
         certificates: folder of the CA files that endpoints name.
         connect_timeout: for the connection and its TLS handshake, each.
-        reply_timeout: for the whole answer.
+        reply_timeout: for sending and the whole answer. The two together bound an attempt.
     """
 
     def __init__(
@@ -65,51 +65,43 @@ class FhirRest:
             DestinationBusyError: the server asks to be left alone for now.
             DestinationRefusedError: the server will not take it.
         """
-        deadline = time.monotonic() + min(timeout, self._reply + self._connect).total_seconds()
         if timeout <= timedelta(0):
             msg = "too little of the lease was left to send"
             raise DestinationUnreachableError(msg)
+        longest = min(timeout, self._connect + self._reply)
+        call = Call(deadline=time.monotonic() + longest.total_seconds())
         try:
-            with self._session(parcel.endpoint).post(
+            with self._session(parcel.endpoint, call).post(
                 parcel.endpoint.address,
                 data=parcel.body,
                 headers=_headers(parcel),
-                timeout=(
-                    min(self._connect, timeout).total_seconds(),
-                    min(self._reply, timeout).total_seconds(),
-                ),
+                timeout=(min(self._connect, timeout).total_seconds(), longest.total_seconds()),
                 allow_redirects=False,
                 stream=True,
             ) as reply:
-                body = _read(reply, deadline)
-                return _classify(reply.status_code, reply.headers, body)
-        except requests.ConnectTimeout as error:
-            msg = "the destination did not accept a connection in time"
-            raise DestinationUnreachableError(msg) from error
-        except requests.exceptions.SSLError as error:
-            msg = "the destination's certificate is not one that its endpoint trusts"
-            raise DestinationUnreachableError(msg) from error
-        except requests.ConnectionError as error:
-            raise _lost(error) from error
-        except requests.RequestException as error:
-            msg = "the destination's answer broke off or came too late"
-            raise NoReplyError(msg) from error
+                return _classify(reply.status_code, reply.headers, _read(reply), parcel)
+        except OSError as error:  # whatever requests raises is one, and so is a missing CA file
+            raise _lost(error, call) from error
 
-    def _session(self, endpoint: Endpoint) -> requests.Session:
-        sessions: dict[tuple[str, str | None], requests.Session] = getattr(
-            self._local, "sessions", {}
-        )
+    def _session(self, endpoint: Endpoint, call: Call) -> requests.Session:
+        """Return this thread's session for an endpoint; its lines serve this call now."""
+        sessions: dict[tuple[str, str | None], tuple[requests.Session, LineAdapter]]
+        sessions = getattr(self._local, "sessions", {})
         self._local.sessions = sessions
         key = (endpoint.address, endpoint.ca_file)
         if key not in sessions:
-            session = requests.Session()
-            session.trust_env = False
-            session.verify = (
-                str(self._certificates / endpoint.ca_file) if endpoint.ca_file else True
-            )
-            session.mount("https://", HTTPAdapter(pool_maxsize=1, max_retries=0))
-            sessions[key] = session
-        return sessions[key]
+            sessions[key] = self._new_session(endpoint)
+        session, line = sessions[key]
+        line.context.call = call
+        return session
+
+    def _new_session(self, endpoint: Endpoint) -> tuple[requests.Session, LineAdapter]:
+        session, line = requests.Session(), LineAdapter()
+        session.trust_env = False
+        session.verify = str(self._certificates / endpoint.ca_file) if endpoint.ca_file else True
+        session.adapters.clear()  # nothing leaves without TLS
+        session.mount("https://", line)
+        return session, line
 
 
 def _headers(parcel: Parcel) -> dict[str, str]:
@@ -117,37 +109,43 @@ def _headers(parcel: Parcel) -> dict[str, str]:
     return {
         "Content-Type": MEDIA_TYPE,
         "Accept": MEDIA_TYPE,
+        "Accept-Encoding": "identity",
         "Idempotency-Key": parcel.delivery.id,
         "X-Request-Id": parcel.delivery.id,
         "X-Correlation-Id": parcel.referral.correlation_id,
     }
 
 
-def _lost(error: requests.ConnectionError) -> DestinationUnreachableError | NoReplyError:
-    """Tell a connection that was never made from one that broke after sending began."""
-    text = repr(error)
-    if "NewConnectionError" in text or "NameResolutionError" in text:
+def _lost(error: OSError, call: Call) -> DestinationUnreachableError | NoReplyError:
+    """Tell a connection that was never made from one that failed once sending had begun."""
+    if call.has_spoken:
+        return NoReplyError("the connection broke, or its time ended, before a whole answer came")
+    if isinstance(error, requests.exceptions.SSLError):
+        msg = "the destination's certificate is not one that its endpoint trusts"
+        return DestinationUnreachableError(msg)
+    if isinstance(error, requests.Timeout):
+        return DestinationUnreachableError("the destination did not accept a connection in time")
+    if isinstance(error, requests.RequestException):
         return DestinationUnreachableError("the destination does not accept connections")
-    return NoReplyError("the connection broke before an answer came")
+    return DestinationUnreachableError("the CA file that the endpoint names cannot be read")
 
 
-def _read(reply: requests.Response, deadline: float) -> bytes:
-    """Read the answer, no more than the limit and no longer than the deadline."""
+def _read(reply: requests.Response) -> bytes:
+    """Read the answer, no more than the limit."""
     received = bytearray()
     for chunk in reply.iter_content(chunk_size=65536):
         received += chunk
         if len(received) > MAX_REPLY_BYTES:
             msg = "the destination's answer is too long"
             raise NoReplyError(msg, status=reply.status_code)
-        if time.monotonic() > deadline:
-            msg = "the destination's answer came too slowly"
-            raise NoReplyError(msg, status=reply.status_code)
     return bytes(received)
 
 
-def _classify(status: int, headers: Mapping[str, str], body: bytes) -> Acknowledgement:
+def _classify(
+    status: int, headers: Mapping[str, str], body: bytes, parcel: Parcel
+) -> Acknowledgement:
     if 200 <= status < 300:  # noqa: PLR2004  # HTTP classes
-        return _acknowledged(status, body)
+        return _acknowledged(status, body, parcel)
     if status in _TRY_LATER or status >= 500:  # noqa: PLR2004
         msg = "the destination cannot take it now"
         raise DestinationBusyError(msg, status=status, retry_after=_wish(headers))
@@ -157,8 +155,11 @@ def _classify(status: int, headers: Mapping[str, str], body: bytes) -> Acknowled
     raise DestinationRefusedError(msg, status=status)
 
 
-def _acknowledged(status: int, body: bytes) -> Acknowledgement:
-    """Believe a success only where the body says the same."""
+def _acknowledged(status: int, body: bytes, parcel: Parcel) -> Acknowledgement:
+    """Believe a success only where the body says the same of every part that was sent.
+
+    Source: FHIR R4, http.html, section 3.1.0.11.2: one entry for each, in the same order.
+    """
     tree = _tree(body)
     if tree is None or string(tree, "type") != "transaction-response":
         msg = "the destination answered success without a transaction-response"
@@ -167,6 +168,9 @@ def _acknowledged(status: int, body: bytes) -> Acknowledgement:
     if not all((string(a, "status") or "").startswith("2") for a in answers):
         msg = "the destination answered success but refused a part"
         raise DestinationRefusedError(msg, status=status)
+    if len(answers) != len(objects(_tree(parcel.body) or {}, "entry")):
+        msg = "the destination answered success but not for every part"
+        raise NoReplyError(msg, status=status)
     return Acknowledgement(status=status)
 
 

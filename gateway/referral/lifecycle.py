@@ -93,7 +93,7 @@ GATEWAY_HOP: Mapping[ReferralState, TaskStatus] = {
     R.IN_FLIGHT: TaskStatus.IN_PROGRESS,
     R.DELIVERED: TaskStatus.IN_PROGRESS,
     R.HELD: TaskStatus.ON_HOLD,
-    R.CLOSED: TaskStatus.CANCELLED,
+    R.CLOSED: TaskStatus.REJECTED,
 }
 
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from gateway.consent.decide import Verdict
 from gateway.consent.facts import Facts
@@ -17,8 +17,10 @@ from gateway.referral.identifiers import (
     ServiceId,
 )
 from gateway.store import persons
-from gateway.store.engine import Reading, Transaction
+from gateway.store.engine import Transaction
 from gateway.store.tables import decision
+
+_ADD = insert(decision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,32 +52,23 @@ def add(tx: Transaction, taken: Decision) -> None:
         {"facts": asdict(taken.facts), "verdict": asdict(taken.verdict)}, separators=(",", ":")
     )
     tx.connection.execute(
-        insert(decision).values(
-            id=taken.id,
-            stage=taken.stage,
-            referral=taken.referral,
-            delivery=taken.delivery,
-            practice=taken.practice,
-            subject=taken.subject,
-            service=taken.service,
-            provider=taken.provider,
-            purpose=taken.purpose,
-            effect=taken.verdict.effect,
-            primary_rule=taken.verdict.primary_rule,
-            code=taken.verdict.code,
-            policy_version=taken.verdict.policy_version,
-            payload_sha256=taken.payload_sha256,
-            sealed_detail=tx.vault.seal(key, detail.encode(), f"decision/{taken.id}"),
-            decided_at=taken.decided_at,
-        )
+        _ADD,
+        {
+            "id": taken.id,
+            "stage": taken.stage,
+            "referral": taken.referral,
+            "delivery": taken.delivery,
+            "practice": taken.practice,
+            "subject": taken.subject,
+            "service": taken.service,
+            "provider": taken.provider,
+            "purpose": taken.purpose,
+            "effect": taken.verdict.effect,
+            "primary_rule": taken.verdict.primary_rule,
+            "code": taken.verdict.code,
+            "policy_version": taken.verdict.policy_version,
+            "payload_sha256": taken.payload_sha256,
+            "sealed_detail": tx.vault.seal(key, detail.encode(), f"decision/{taken.id}"),
+            "decided_at": taken.decided_at,
+        },
     )
-
-
-def latest_code(view: Reading | Transaction, referral_id: ReferralId) -> str | None:
-    """Return the code of the last decision about a referral."""
-    return view.connection.execute(
-        select(decision.c.code)
-        .where(decision.c.referral == referral_id)
-        .order_by(decision.c.decided_at.desc())
-        .limit(1)
-    ).scalar_one_or_none()

@@ -12,10 +12,12 @@ from gateway.referral.model import Delivery
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import delivery, referral
 
+_ADD = insert(delivery)
+
 
 def add(tx: Transaction, new: Delivery) -> None:
     """Queue a delivery."""
-    tx.connection.execute(insert(delivery).values(_row(new)))
+    tx.connection.execute(_ADD, _row(new))
 
 
 def claim(tx: Transaction, *, worker: str, lease: timedelta) -> tuple[Delivery, Delivery] | None:

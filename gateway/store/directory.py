@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
 
 from gateway.mapping.directory_file import DirectoryRow, Kind, Noun, noun_of
 from gateway.referral.directory import (
@@ -25,6 +25,22 @@ from gateway.store.tables import directory_record as record
 _N = TypeVar("_N", bound=Noun)
 
 
+_VALID = (
+    select(record.c.body)
+    .where(
+        record.c.kind == bindparam("kind"),
+        record.c.valid_from <= bindparam("at"),
+        or_(record.c.valid_to.is_(None), record.c.valid_to > bindparam("at")),
+    )
+    .order_by(record.c.key)
+)
+_BY = {
+    "kind": _VALID,
+    "key": _VALID.where(record.c.key == bindparam("key")),
+    "also": _VALID.where(record.c.also == bindparam("also")),
+}
+
+
 class DirectoryAsOf:
     """The directory at one instant, read through one open transaction or reading."""
 
@@ -34,27 +50,27 @@ class DirectoryAsOf:
 
     def practice(self, ods: OdsCode) -> Practice | None:
         """Find a practice."""
-        return self._one(Kind.PRACTICE, Practice, record.c.key == ods)
+        return self._one(Kind.PRACTICE, Practice, key=ods)
 
     def provider(self, ods: OdsCode) -> Provider | None:
         """Find a provider."""
-        return self._one(Kind.PROVIDER, Provider, record.c.key == ods)
+        return self._one(Kind.PROVIDER, Provider, key=ods)
 
     def endpoint(self, key: EndpointId) -> Endpoint | None:
         """Find an endpoint."""
-        return self._one(Kind.ENDPOINT, Endpoint, record.c.key == key)
+        return self._one(Kind.ENDPOINT, Endpoint, key=key)
 
     def client(self, key: ClientId) -> Client | None:
         """Find a registered client."""
-        return self._one(Kind.CLIENT, Client, record.c.key == key)
+        return self._one(Kind.CLIENT, Client, key=key)
 
     def service(self, key: ServiceId) -> Service | None:
         """Find a service by our key."""
-        return self._one(Kind.SERVICE, Service, record.c.key == key)
+        return self._one(Kind.SERVICE, Service, key=key)
 
     def service_known_as(self, dos_service_id: DosServiceId) -> Service | None:
         """Find a service by its Directory of Services id."""
-        return self._one(Kind.SERVICE, Service, record.c.also == dos_service_id)
+        return self._one(Kind.SERVICE, Service, also=dos_service_id)
 
     def services(self) -> list[Service]:
         """List all services, by key."""
@@ -62,19 +78,17 @@ class DirectoryAsOf:
 
     def agreements(self, practice: OdsCode, counterparty: OdsCode) -> list[Agreement]:
         """List the agreements between a practice and a provider."""
-        found = self._all(Kind.AGREEMENT, Agreement, record.c.also == practice)
+        found = self._all(Kind.AGREEMENT, Agreement, also=practice)
         return [agreement for agreement in found if agreement.counterparty == counterparty]
 
-    def _one(self, kind: Kind, noun: type[_N], which: ColumnElement[bool]) -> _N | None:
-        found = self._all(kind, noun, which)
+    def _one(self, kind: Kind, noun: type[_N], **name: str) -> _N | None:
+        found = self._all(kind, noun, **name)
         return found[0] if found else None
 
-    def _all(self, kind: Kind, noun: type[_N], *which: ColumnElement[bool]) -> list[_N]:
-        rows = self._connection.execute(
-            select(record.c.body)
-            .where(record.c.kind == kind, *which, *_valid(self._at))
-            .order_by(record.c.key)
-        )
+    def _all(self, kind: Kind, noun: type[_N], **name: str) -> list[_N]:
+        """List what is valid; `key` or `also` narrows it to one name."""
+        query = _BY[next(iter(name), "kind")]
+        rows = self._connection.execute(query, {"kind": kind, "at": self._at, **name})
         nouns = [noun_of(kind, body) for (body,) in rows]
         return [n for n in nouns if isinstance(n, noun)]
 

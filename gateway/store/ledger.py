@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ledger.entry import Entry
@@ -14,6 +14,16 @@ from gateway.ledger.verify import LedgerRow
 from gateway.store.tables import ledger_entry, ledger_head
 
 _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+
+_HEAD = select(ledger_head).where(ledger_head.c.log == bindparam("log")).with_for_update()
+_ADD = insert(ledger_entry)
+_MOVE_HEAD = update(ledger_head).where(ledger_head.c.log == bindparam("of_log"))
+_LAST = {
+    name: select(func.max(ledger_entry.c.idx)).where(
+        ledger_entry.c.log == bindparam("log"), ledger_entry.c[name] == bindparam("key")
+    )
+    for name in ("subject", "practice")
+}
 
 
 def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at: datetime) -> None:
@@ -34,17 +44,13 @@ def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at:
             log=log,
             index=index,
             at=at,
-            prev_subject=links.follow(ledger_entry.c.subject, entry.subject, index),
-            prev_practice=links.follow(ledger_entry.c.practice, entry.practice, index),
+            prev_subject=links.follow("subject", entry.subject, index),
+            prev_practice=links.follow("practice", entry.practice, index),
         )
         head = head.append(sealed.leaf_hash)
         rows.append(_row(entry, log, index, sealed.body, sealed.leaf_hash))
-    connection.execute(insert(ledger_entry), rows)
-    connection.execute(
-        update(ledger_head)
-        .where(ledger_head.c.log == log)
-        .values(size=head.size, frontier=head.to_bytes())
-    )
+    connection.execute(_ADD, rows)
+    connection.execute(_MOVE_HEAD, {"of_log": log, "size": head.size, "frontier": head.to_bytes()})
 
 
 def _row(entry: Entry, log: str, index: int, body: bytes, leaf: bytes) -> dict[str, Any]:
@@ -61,12 +67,11 @@ def _row(entry: Entry, log: str, index: int, body: bytes, leaf: bytes) -> dict[s
 
 
 def _locked_head(connection: Connection, log: str) -> Frontier:
-    query = select(ledger_head).where(ledger_head.c.log == log).with_for_update()
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_HEAD, {"log": log}).one_or_none()
     if row is None:
         first = _INSERTS[connection.dialect.name](ledger_head)
         connection.execute(first.values(log=log, size=0, frontier=b"").on_conflict_do_nothing())
-        row = connection.execute(query).one()
+        row = connection.execute(_HEAD, {"log": log}).one()
     return Frontier.from_bytes(row.size, row.frontier)
 
 
@@ -78,19 +83,15 @@ class _Links:
         self._log = log
         self._last: dict[tuple[str, str], int | None] = {}
 
-    def follow(self, column: Any, key: str | None, index: int) -> int | None:  # noqa: ANN401
+    def follow(self, column: str, key: str | None, index: int) -> int | None:
         """Return the last index on this key, and take the given one as the next last."""
         if key is None:
             return None
-        name = (column.name, key)
-        if name in self._last:
-            previous = self._last[name]
-        else:
-            previous = self._connection.execute(
-                select(func.max(ledger_entry.c.idx)).where(
-                    ledger_entry.c.log == self._log, column == key
-                )
-            ).scalar_one()
+        name = (column, key)
+        if name not in self._last:
+            found = self._connection.execute(_LAST[column], {"log": self._log, "key": key})
+            self._last[name] = found.scalar_one()
+        previous = self._last[name]
         self._last[name] = index
         return previous
 

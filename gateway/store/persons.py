@@ -2,7 +2,7 @@
 
 import secrets
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from gateway.errors import StoreUnavailableError
@@ -11,13 +11,16 @@ from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import person
 from gateway.store.vault import RowKey
 
+_FIND = select(person.c.handle).where(person.c.lookup == bindparam("lookup"))
+_KEY = select(person.c.wrapped_key).where(person.c.handle == bindparam("handle"))
+_ADD = insert(person)
+_ADD_UNLESS_KNOWN = postgresql_insert(person).on_conflict_do_nothing(index_elements=["lookup"])
+
 
 def find_handle(view: Reading | Transaction, practice: OdsCode, number: NhsNumber) -> Handle | None:
     """Find the handle of a patient at a practice by the keyed hash of the NHS number."""
     lookup = view.vault.lookup("nhs-number", practice, number)
-    found = view.connection.execute(
-        select(person.c.handle).where(person.c.lookup == lookup)
-    ).scalar_one_or_none()
+    found = view.connection.execute(_FIND, {"lookup": lookup}).scalar_one_or_none()
     return Handle(found) if found else None
 
 
@@ -41,11 +44,10 @@ def meet(tx: Transaction, practice: OdsCode, number: NhsNumber | None) -> Handle
         "created_at": tx.at,
     }
     if number is None or tx.connection.dialect.name == "sqlite":
-        tx.connection.execute(insert(person).values(row))
+        tx.connection.execute(_ADD, row)
         return handle
     # Two web processes may meet the same person at once: the second takes the first's handle.
-    statement = postgresql_insert(person).values(row)
-    tx.connection.execute(statement.on_conflict_do_nothing(index_elements=["lookup"]))
+    tx.connection.execute(_ADD_UNLESS_KNOWN, row)
     known = find_handle(tx, practice, number)
     if known is None:
         msg = "a person row vanished inside its own transaction"
@@ -55,7 +57,5 @@ def meet(tx: Transaction, practice: OdsCode, number: NhsNumber | None) -> Handle
 
 def key_of(view: Reading | Transaction, handle: Handle) -> RowKey:
     """Open the key under which this person's decisions are sealed."""
-    wrapped = view.connection.execute(
-        select(person.c.wrapped_key).where(person.c.handle == handle)
-    ).scalar_one()
+    wrapped = view.connection.execute(_KEY, {"handle": handle}).scalar_one()
     return view.vault.open_key(wrapped, f"person/{handle}")

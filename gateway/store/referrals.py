@@ -23,6 +23,8 @@ from gateway.referral.model import Door, Hold, Identifier, Referral
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import referral, referral_identifier
 
+_ADD = insert(referral)
+_ADD_IDENTIFIER = insert(referral_identifier)
 _COLUMNS = [c for c in referral.c if c.name not in ("wrapped_key", "sealed_body")]
 
 
@@ -46,12 +48,10 @@ def add(tx: Transaction, new: Referral, body: bytes, identifiers: Sequence[Ident
         "wrapped_key": key.wrapped,
         "sealed_body": tx.vault.seal(key, body, f"referral/{new.id}/body"),
     }
-    tx.connection.execute(insert(referral).values(row | _standing(new)))
+    tx.connection.execute(_ADD, row | _standing(new))
     names = {_name(tx, i) for i in identifiers}
     if names:
-        tx.connection.execute(
-            insert(referral_identifier), [{"referral": new.id, "lookup": n} for n in names]
-        )
+        tx.connection.execute(_ADD_IDENTIFIER, [{"referral": new.id, "lookup": n} for n in names])
 
 
 def change(tx: Transaction, present: Referral, changed: Referral) -> None:

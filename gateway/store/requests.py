@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import DuplicateRequestError
@@ -11,6 +11,14 @@ from gateway.referral.identifiers import ClientId, ReferralId, RequestId
 from gateway.referral.model import Envelope
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import request
+
+_FIND = select(request).where(
+    request.c.client == bindparam("client"), request.c.request_id == bindparam("request_id")
+)
+_CLAIM = insert(request)
+_ANSWER = update(request).where(
+    request.c.client == bindparam("of_client"), request.c.request_id == bindparam("of_request")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +42,7 @@ class Answered:
 
 def find(view: Reading | Transaction, client: ClientId, request_id: RequestId) -> Answered | None:
     """Look up what this sender's request id was answered with."""
-    row = view.connection.execute(
-        select(request).where(request.c.client == client, request.c.request_id == request_id)
-    ).one_or_none()
+    row = view.connection.execute(_FIND, {"client": client, "request_id": request_id}).one_or_none()
     if row is None:
         return None
     return Answered(
@@ -56,12 +62,13 @@ def claim(tx: Transaction, envelope: Envelope) -> None:
     """
     try:
         tx.connection.execute(
-            insert(request).values(
-                client=envelope.sender.client,
-                request_id=envelope.request_id,
-                body_sha256=envelope.body_sha256,
-                received_at=tx.at,
-            )
+            _CLAIM,
+            {
+                "client": envelope.sender.client,
+                "request_id": envelope.request_id,
+                "body_sha256": envelope.body_sha256,
+                "received_at": tx.at,
+            },
         )
     except IntegrityError as error:
         msg = "this request id was used before"
@@ -77,10 +84,11 @@ def answer(
 ) -> None:
     """Note what the request came to."""
     tx.connection.execute(
-        update(request)
-        .where(
-            request.c.client == envelope.sender.client,
-            request.c.request_id == envelope.request_id,
-        )
-        .values(referral=referral, refusal=json.dumps(asdict(refusal)) if refusal else None)
+        _ANSWER,
+        {
+            "of_client": envelope.sender.client,
+            "of_request": envelope.request_id,
+            "referral": referral,
+            "refusal": json.dumps(asdict(refusal)) if refusal else None,
+        },
     )

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import TokenRequestError
@@ -13,6 +13,7 @@ from gateway.referral.model import Sender
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import access_token, client_assertion
 
+_FIND = select(access_token).where(access_token.c.token_sha256 == bindparam("token_sha256"))
 _REMEMBERED = timedelta(days=1)
 """How long an expired token is still told from one that was never issued."""
 
@@ -34,11 +35,8 @@ def add(tx: Transaction, token: str, sender: Sender, expires_at: datetime) -> No
 
 def find(view: Reading, token: str) -> tuple[Sender, datetime] | None:
     """Find who holds a token and until when; None for a token that was never issued."""
-    row = view.connection.execute(
-        select(access_token).where(
-            access_token.c.token_sha256 == hashlib.sha256(token.encode()).digest()
-        )
-    ).one_or_none()
+    digest = hashlib.sha256(token.encode()).digest()
+    row = view.connection.execute(_FIND, {"token_sha256": digest}).one_or_none()
     if row is None:
         return None
     sender = Sender(

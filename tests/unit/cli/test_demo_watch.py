@@ -1,0 +1,87 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from gateway.cli.demo.samples import SAMPLES, Ending, Sample
+from gateway.cli.demo.show import table_of
+from gateway.cli.demo.watch import Seen, differences_of
+
+
+def sample_named(name: str) -> Sample:
+    return next(sample for sample in SAMPLES if sample.name == name)
+
+
+def as_expected(sample: Sample) -> Seen:
+    """What is seen of a sample that ends as it should."""
+    expected = sample.expected
+    repeated = expected.ending is Ending.REPEATED and expected.status == 201
+    return Seen(
+        sample=sample,
+        status=expected.status,
+        location="/ServiceRequest/1" if sample.name in ("form", "form-again") else None,
+        reference=None if expected.ending in (Ending.REFUSED, Ending.NOT_TAKEN) else "RG-1",
+        ending=Ending.DELIVERED if repeated else expected.ending,
+        codes=[expected.reason] if expected.reason else [],
+        expressions=[expected.expression] if expected.expression else [],
+        why="Because.",
+        says_on_hold=expected.ending is Ending.HELD,
+        attempts=sample.busy_first + 1,
+    )
+
+
+EARLIER = {sample.name: as_expected(sample) for sample in SAMPLES}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_a_sample_that_ends_as_it_should_shows_no_difference(sample: Sample) -> None:
+    assert list(differences_of(as_expected(sample), EARLIER)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "difference"),
+    [
+        ("form", {"status": 503}, "HTTP 503, not 201"),
+        ("form", {"ending": Ending.HELD}, "held, not delivered"),
+        ("form", {"ending": None}, "no end in time, not delivered"),
+        ("no-consent", {"codes": ["REC_FORBIDDEN"]}, "the reason is not NO_PATIENT_CONSENT"),
+        ("another-provider", {"codes": []}, "the reason is not CONSENT_DOES_NOT_COVER"),
+        ("another-provider", {"says_on_hold": False}, "the answer brought no Task that is on hold"),
+        ("unknown-element", {"expressions": []}, "nothing found wrong at ServiceRequest"),
+        (
+            "form-again",
+            {"location": "/ServiceRequest/2"},
+            "delivered, not recognised as a repeat",
+        ),
+        ("busy", {"attempts": 1}, "1 attempts, not more than 1"),
+    ],
+)
+def test_a_difference_from_what_was_expected_is_told(
+    name: str, change: dict[str, object], difference: str
+) -> None:
+    seen = replace(as_expected(sample_named(name)), **change)  # type: ignore[arg-type]  # by name
+    assert list(differences_of(seen, EARLIER)) == [difference]
+
+
+def shown(*seen: Seen) -> str:
+    page = io.StringIO()
+    Console(file=page, width=200).print(table_of(seen))
+    return page.getvalue()
+
+
+def test_the_table_says_what_became_of_a_sample_and_why() -> None:
+    held = shown(replace(as_expected(sample_named("another-provider")), why="Ask the patient."))
+    for text in ("Consent names another provider", "REST", "202", "RG-1", "held", "✓"):
+        assert text in held
+    assert "CONSENT_DOES_NOT_COVER. Ask the patient." in held
+
+
+def test_the_table_names_the_provider_and_the_attempt_that_reached_it() -> None:
+    assert "Rowan Occupational Health at attempt 2" in shown(as_expected(sample_named("busy")))
+
+
+def test_the_table_marks_what_is_not_as_expected() -> None:
+    seen = replace(as_expected(sample_named("form")), ending=None, differences=["HTTP 503"])
+    assert "no end in time" in shown(seen)
+    assert "✗ HTTP 503" in shown(seen)
