@@ -7,6 +7,7 @@ without its entries. A transaction never spans a network call.
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from gateway.store.ledger import append
 from gateway.store.vault import Vault
 
 _READ_ONLY = "gateway_read_only"
+_BETWEEN_TRIES = 0.001
+"""Seconds a SQLite writer sleeps before it asks for the write lock again."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,9 +135,9 @@ def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
     seconds = timeout.total_seconds()
     arguments: dict[str, Any] = {"pool_timeout": seconds, "pool_size": pool_size}
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": seconds}, **arguments)
+        engine = create_engine(url, connect_args={"timeout": 0}, **arguments)
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "begin", _Beginner(seconds))
         return engine
     limit = int(seconds * 1000)
     return create_engine(
@@ -158,7 +161,27 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once, so that what was read is still true at the commit."""
-    read_only = connection.get_execution_options().get(_READ_ONLY, False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+class _Beginner:
+    """Begins SQLite transactions: a writer takes the write lock at once, and waits for it here.
+
+    What a writer read is so still true at its commit. SQLite's own wait sleeps longer and
+    longer, up to 100 ms, which starves one process while another commits every few.
+    """
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience = patience_seconds
+
+    def __call__(self, connection: Connection) -> None:
+        """Begin, trying again each millisecond until patience ends."""
+        read_only = connection.get_execution_options().get(_READ_ONLY, False)
+        statement = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                connection.exec_driver_sql(statement)
+            except OperationalError as error:
+                if "locked" not in str(error.orig) or time.monotonic() >= until:
+                    raise
+                time.sleep(_BETWEEN_TRIES)
+            else:
+                return

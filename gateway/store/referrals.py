@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
 from gateway.errors import NotFoundError, StoreUnavailableError
 from gateway.referral.identifiers import (
@@ -120,14 +120,15 @@ def body_of(view: Reading | Transaction, referral_id: ReferralId) -> bytes:
 class Search:
     """Which referrals to list: all conditions hold together; `practice` always does.
 
-    `subjects` None: any person. `after` is the last (updated_at, id) of the page before.
+    `subjects` None: any person. The content of a referral was last updated when it came in,
+    whatever its state does since: so `updated_*` and `after`, the last (received_at, id) of
+    the page before, are about that time, and no page shifts while referrals move.
     """
 
     practice: OdsCode
     id: ReferralId | None = None
     subjects: frozenset[Handle] | None = None
     identifiers: tuple[Identifier, ...] = ()
-    states: frozenset[ReferralState] | None = None
     updated_from: datetime | None = None
     updated_before: datetime | None = None
     after: tuple[datetime, str] | None = None
@@ -159,26 +160,25 @@ def placed_by(
     if before is not None:
         query = query.where(referral.c.updated_at < before)
     if after is not None:
-        query = query.where(_is_after(after))
+        query = query.where(_is_after(referral.c.updated_at, after))
     page = query.order_by(referral.c.updated_at, referral.c.id).limit(limit)
     return [_referral(row) for row in view.connection.execute(page)]
 
 
 def search(view: Reading, wanted: Search) -> tuple[list[Referral], int]:
-    """List one page of a practice's referrals, oldest change first, and count them all."""
+    """List one page of a practice's referrals, oldest first, and count them all."""
     query = _matching(view, wanted)
     total = view.connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     if wanted.after is not None:
-        query = query.where(_is_after(wanted.after))
-    page = query.order_by(referral.c.updated_at, referral.c.id).limit(wanted.limit)
+        query = query.where(_is_after(referral.c.received_at, wanted.after))
+    page = query.order_by(referral.c.received_at, referral.c.id).limit(wanted.limit)
     return [_referral(row) for row in view.connection.execute(page)], total
 
 
-def _is_after(place: tuple[datetime, str]) -> ColumnElement[bool]:
+def _is_after(column: Column[datetime], place: tuple[datetime, str]) -> ColumnElement[bool]:
     """Tell whether a row comes after the last one of the page before."""
-    moved_at, row_id = place
-    later = referral.c.updated_at > moved_at
-    return or_(later, and_(referral.c.updated_at == moved_at, referral.c.id > row_id))
+    at, row_id = place
+    return or_(column > at, and_(column == at, referral.c.id > row_id))
 
 
 def _matching(view: Reading, wanted: Search) -> Select[Any]:
@@ -187,12 +187,10 @@ def _matching(view: Reading, wanted: Search) -> Select[Any]:
         query = query.where(referral.c.id == wanted.id)
     if wanted.subjects is not None:
         query = query.where(referral.c.subject.in_(wanted.subjects))
-    if wanted.states is not None:
-        query = query.where(referral.c.state.in_(wanted.states))
     if wanted.updated_from is not None:
-        query = query.where(referral.c.updated_at >= wanted.updated_from)
+        query = query.where(referral.c.received_at >= wanted.updated_from)
     if wanted.updated_before is not None:
-        query = query.where(referral.c.updated_at < wanted.updated_before)
+        query = query.where(referral.c.received_at < wanted.updated_before)
     if wanted.identifiers:
         names = [_name(view, i) for i in wanted.identifiers]
         query = query.where(

@@ -108,6 +108,7 @@ referral = Table(
     Column("received_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index(None, "practice", "subject"),
+    Index(None, "practice", "received_at", "id"),
     Index(None, "practice", "updated_at", "id"),
     Index(None, "state"),
     CheckConstraint(

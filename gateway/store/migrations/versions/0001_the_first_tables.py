@@ -151,6 +151,12 @@ def upgrade() -> None:
         op.f("ix_referral_practice_subject"), "referral", ["practice", "subject"], unique=False
     )
     op.create_index(
+        op.f("ix_referral_practice_received_at_id"),
+        "referral",
+        ["practice", "received_at", "id"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_referral_practice_updated_at_id"),
         "referral",
         ["practice", "updated_at", "id"],
