@@ -1,21 +1,27 @@
-"""The composition root: settings become live objects. The only place that sees all rooms."""
+"""The composition root: settings become live objects. The only place that sees all rooms.
+
+The front door and the back door are imported by whoever opens them, so that a command that
+needs neither starts quickly.
+"""
 
 import os
 from datetime import timedelta
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from gateway.config import Settings, key_bytes, key_encryption_keys
 from gateway.consent.rules import POLICY
-from gateway.inbound.front_door import build_front_door
 from gateway.journey.gateway import Gateway, Schedule
 from gateway.outbound.fhir_rest import FhirRest
-from gateway.outbound.worker import Worker
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import OdsCode
 from gateway.store.engine import Store
 from gateway.store.schema import require_current_schema
 from gateway.store.vault import Vault
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from gateway.outbound.worker import Worker
 
 _MARGIN = timedelta(seconds=1)
 """How long before its lease ends a worker stops waiting for an answer."""
@@ -62,13 +68,15 @@ def open_gateway(settings: Settings) -> Gateway:
         store=store,
         policy=POLICY,
         schedule=schedule,
-        ods=OdsCode(settings.gateway_ods),
+        ods=OdsCode(settings.operator_ods),
         destinations={Transport.FHIR_REST: fhir_rest},
     )
 
 
-def create_app(settings: Settings) -> Flask:
+def create_app(settings: Settings) -> "Flask":
     """Make the WSGI application of the front door."""
+    from gateway.inbound.front_door import build_front_door  # noqa: PLC0415
+
     return build_front_door(
         open_gateway(settings),
         public_url=settings.public_url,
@@ -77,8 +85,10 @@ def create_app(settings: Settings) -> Flask:
     )
 
 
-def create_worker(settings: Settings) -> Worker:
+def create_worker(settings: Settings) -> "Worker":
     """Make the worker of the back door."""
+    from gateway.outbound.worker import Worker  # noqa: PLC0415
+
     return Worker(
         open_gateway(settings),
         threads=settings.delivery_threads,

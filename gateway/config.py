@@ -9,7 +9,7 @@ import base64
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -41,7 +41,7 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8080",
         description="scheme, host and port under which senders reach this gateway",
     )
-    gateway_ods: str = Field(default="X26XG", description="ODS code of the gateway's operator")
+    operator_ods: str = Field(default="XGW01", description="ODS code of whoever runs this gateway")
     ledger_origin: str = Field(
         default="referral-gateway.example/ledger", description="name of the log, without the year"
     )
@@ -52,25 +52,51 @@ class Settings(BaseSettings):
     key_encryption_keys: SecretStr = Field(description="secret: wraps the keys of data at rest")
     lookup_key: SecretStr = Field(description="secret: keys the hash that finds an NHS number")
 
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
-    token_lifetime: timedelta = timedelta(minutes=10)
-    database_timeout: timedelta = timedelta(seconds=5)
-    database_pool_size: Annotated[int, Field(ge=1)] = 16
+    max_body_bytes: int = Field(
+        default=5 * 1024 * 1024, ge=1024, description="bytes; longer messages are refused unread"
+    )
+    token_lifetime: timedelta = Field(
+        default=timedelta(minutes=10), description="how long an access token is good for"
+    )
+    database_timeout: timedelta = Field(
+        default=timedelta(seconds=5), description="how long a statement or a lock may take"
+    )
+    database_pool_size: int = Field(
+        default=16, ge=1, description="connections of one process; no fewer than its threads"
+    )
 
-    web_workers: Annotated[int, Field(ge=1)] = 2
-    web_threads: Annotated[int, Field(ge=1)] = 8
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
+    web_workers: int = Field(default=2, ge=1, description="processes of the front door")
+    web_threads: int = Field(default=8, ge=1, description="threads of each of them")
+    tls_certificate: Path | None = Field(
+        default=None, description="PEM file; empty: a proxy in front ends TLS"
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file, with tls_certificate")
 
-    delivery_threads: Annotated[int, Field(ge=1)] = 4
-    delivery_poll: timedelta = timedelta(milliseconds=200)
-    delivery_lease: timedelta = timedelta(seconds=30)
-    connect_timeout: timedelta = timedelta(seconds=5)
-    reply_timeout: timedelta = timedelta(seconds=15)
-    retry_first: timedelta = timedelta(seconds=15)
-    retry_longest: timedelta = timedelta(hours=2)
-    retry_horizon: timedelta = timedelta(days=5)
-    hold_due: timedelta = timedelta(days=2)
+    delivery_threads: int = Field(default=4, ge=1, description="deliveries under way at once")
+    delivery_poll: timedelta = Field(
+        default=timedelta(milliseconds=200), description="how long an idle worker waits"
+    )
+    delivery_lease: timedelta = Field(
+        default=timedelta(seconds=30), description="how long one attempt may take in all"
+    )
+    connect_timeout: timedelta = Field(
+        default=timedelta(seconds=5), description="for a connection and its TLS handshake"
+    )
+    reply_timeout: timedelta = Field(
+        default=timedelta(seconds=15), description="for a provider's whole answer"
+    )
+    retry_first: timedelta = Field(
+        default=timedelta(seconds=15), description="the first wait after a failed attempt"
+    )
+    retry_longest: timedelta = Field(
+        default=timedelta(hours=2), description="where the doubling of waits ends"
+    )
+    retry_horizon: timedelta = Field(
+        default=timedelta(days=5), description="when a delivery is given up and held instead"
+    )
+    hold_due: timedelta = Field(
+        default=timedelta(days=2), description="how soon a held referral must be looked at"
+    )
 
     @field_validator("delivery_lease")
     @classmethod

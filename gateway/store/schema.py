@@ -1,31 +1,31 @@
 """The schema's version: brought up to date by Alembic, and checked before anything starts."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from gateway.errors import SchemaOutdatedError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+NEWEST = "0001"
+"""The revision that this version needs: the newest of `migrations/versions`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def upgrade(engine: Engine) -> str:
     """Bring the schema up to date, in one transaction; return its revision."""
+    from alembic import command  # noqa: PLC0415  # only this needs Alembic, which starts slowly
+
     with engine.begin() as connection:
-        config = _config()
+        config = migrations()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return newest_revision()
-
-
-def newest_revision() -> str:
-    """Return the revision that this version needs."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return NEWEST
 
 
 def require_current_schema(engine: Engine) -> None:
@@ -37,16 +37,23 @@ def require_current_schema(engine: Engine) -> None:
     """
     try:
         with engine.connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
+            present = None
+            if inspect(connection).has_table("alembic_version"):
+                present = connection.execute(
+                    text("SELECT version_num FROM alembic_version")
+                ).scalar_one_or_none()
     except OperationalError as error:
         msg = "the database did not answer: check GATEWAY_DATABASE_URL"
         raise StoreUnavailableError(msg) from error
-    if present != newest_revision():
+    if present != NEWEST:
         msg = "the database schema is not the one this version needs: run `gateway db upgrade`"
         raise SchemaOutdatedError(msg)
 
 
-def _config() -> Config:
+def migrations() -> "Config":
+    """Return Alembic's configuration, without a connection."""
+    from alembic.config import Config  # noqa: PLC0415  # as in upgrade
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     return config

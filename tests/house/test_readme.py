@@ -70,5 +70,5 @@ def test_the_two_commands_come_first_and_exist() -> None:
     assert "make demo" in first
     assert "make test" in first
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"make ([a-z]+)", README):
+    for target in re.findall(r"`?make ([a-z]+)(?:`| +#| ONCE)", README):
         assert f"\n{target}:" in makefile

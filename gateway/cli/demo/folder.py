@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 MARK = ".gateway-demo"
 DESCRIPTION = "demo.json"
 CERTIFICATES = "certs"
+SAMPLES_FOLDER = "samples"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gateway.cli.demo.folder import SAMPLES_FOLDER
 from gateway.cli.demo.processes import run_gateway, tail
 from gateway.cli.demo.samples import SAMPLES, Ending
 from gateway.cli.demo.show import console_for_results, how_to_take_part, table_of
@@ -58,7 +59,7 @@ def run_demo(folder: Path | None, *, once: bool) -> int:
 def _walk_all(demo: Demo, progress: Console) -> bool:
     """Step 2; tell whether all was as expected."""
     results = console_for_results()
-    samples = demo.folder / "samples"
+    samples = demo.folder / SAMPLES_FOLDER
     samples.mkdir(exist_ok=True)
     before = received_in_all(demo)
     walk = Walk(demo, samples)
@@ -70,7 +71,9 @@ def _walk_all(demo: Demo, progress: Console) -> bool:
     is_good = _is_tally_right(demo, before, seen, results) and good == len(seen)
     if not is_good:
         for child in demo.children:
-            progress.print(f"the end of {child.log}:\n{tail(child.log)}", markup=False)
+            progress.print(
+                f"the end of {child.log}:\n{tail(child.log)}", markup=False, soft_wrap=True
+            )
     return is_good
 
 
@@ -97,7 +100,7 @@ def _is_tally_right(
             for each in seen
         )
         got = now - before[key]
-        console.print(f"{key}: {got} referrals received, {delivered} delivered")
+        console.print(f"{key}: {got} new referrals, {delivered} expected")
         is_right = is_right and got == delivered
     return is_right
 
@@ -126,7 +129,7 @@ def _keep_running(demo: Demo, progress: Console) -> bool:
         return True
     for child in demo.children:
         if not child.is_running:
-            progress.print(f"{child.name} ended:\n{tail(child.log)}", markup=False)
+            progress.print(f"{child.name} ended:\n{tail(child.log)}", markup=False, soft_wrap=True)
     return False
 
 

@@ -133,6 +133,11 @@ def message_of(sample: Sample, *, at: datetime) -> Message:
     return Message(path=sample.door.value, headers=headers, body=body)
 
 
+def file_name(number: int, sample: Sample) -> str:
+    """Name the file of a message that was posted as the number-th."""
+    return f"{number:02}-{sample.name}.json"
+
+
 def bars_headers(practice: Practice, service: Neighbour) -> dict[str, str]:
     """Make the headers that BaRS adds. Source: BaRS message headers."""
     organisation: JsonObject = {

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.demo.folder import DESCRIPTION
-from gateway.cli.demo.samples import Door, Ending
+from gateway.cli.demo.folder import DESCRIPTION, SAMPLES_FOLDER
+from gateway.cli.demo.samples import SAMPLES, Door, Ending, file_name
 from gateway.cli.demo.setting import ACCOUNTS, INVENTED, NEIGHBOURS
 from gateway.cli.demo.start import Demo
 from gateway.cli.demo.watch import Seen
@@ -83,7 +83,7 @@ def _verdict(seen: Seen) -> Text:
 def how_to_take_part(demo: Demo) -> str:
     """Say where everything listens, and how to post by hand."""
     python, file = shlex.quote(sys.executable), shlex.quote(str(demo.folder / DESCRIPTION))
-    first = next(iter(sorted((demo.folder / "samples").glob("*-form.json"))))
+    first = demo.folder / SAMPLES_FOLDER / file_name(1, SAMPLES[0])
     message, headers = (shlex.quote(str(path)) for path in (first, first.with_suffix(".headers")))
     places = {
         "FHIR base": demo.base_url,
@@ -102,7 +102,7 @@ def how_to_take_part(demo: Demo) -> str:
             "With one (this posts the first sample again, which the gateway recognises):",
             f"  TOKEN=$({python} -m gateway.cli.demo.clients {file} {ACCOUNTS[0].id})",
             f'  curl -i -H "Authorization: Bearer $TOKEN" -H @{headers} \\',
-            f"    --data-binary @{message} {demo.base_url}{Door.FORM.value}",
+            f"    --data-binary @{message} {demo.base_url}{SAMPLES[0].door.value}",
             "Gateway commands on this demo, after:",
             *(f"  export {name}={shlex.quote(value)}" for name, value in demo.settings.items()),
             "",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from gateway.cli.demo.samples import Ending, Message, Sample, message_of
+from gateway.cli.demo.samples import Ending, Message, Sample, file_name, message_of
 from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS
 from gateway.cli.demo.start import Demo
 from gateway.errors import InvalidMessageError
@@ -105,7 +105,7 @@ class Walk:
             return self.sent[sample.again]
         message = message_of(sample, at=datetime.now(UTC))
         self.sent[sample.name] = message
-        path = self.folder / f"{len(self.files) + 1:02}-{sample.name}.json"
+        path = self.folder / file_name(len(self.files) + 1, sample)
         path.write_bytes(message.body)
         lines = "".join(f"{name}: {value}\n" for name, value in message.headers.items())
         path.with_suffix(".headers").write_text(lines, encoding="utf-8")
