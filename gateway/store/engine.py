@@ -90,8 +90,9 @@ class Store:
             StoreUnavailableError: the database did not answer in time.
         """
         options: dict[str, Any] = {_READ_ONLY: True}
-        if as_one_moment and self.engine.dialect.name == "postgresql":
-            options["isolation_level"] = "REPEATABLE READ"
+        if self.engine.dialect.name == "postgresql":
+            # Alone, a query is its own moment; without BEGIN and COMMIT it is one round trip.
+            options["isolation_level"] = "REPEATABLE READ" if as_one_moment else "AUTOCOMMIT"
         with self._connected() as connection:
             view = connection.execution_options(**options)
             with view.begin():

@@ -18,12 +18,17 @@ _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.in
 _HEAD = select(ledger_head).where(ledger_head.c.log == bindparam("log")).with_for_update()
 _ADD = insert(ledger_entry)
 _MOVE_HEAD = update(ledger_head).where(ledger_head.c.log == bindparam("of_log"))
-_LAST = {
-    name: select(func.max(ledger_entry.c.idx)).where(
-        ledger_entry.c.log == bindparam("log"), ledger_entry.c[name] == bindparam("key")
-    )
-    for name in ("subject", "practice")
-}
+_LAST_ON_SUBJECT = (
+    select(func.max(ledger_entry.c.idx))
+    .where(ledger_entry.c.log == bindparam("log"), ledger_entry.c.subject == bindparam("subject"))
+    .scalar_subquery()
+)
+_LAST_ON_PRACTICE = (
+    select(func.max(ledger_entry.c.idx))
+    .where(ledger_entry.c.log == bindparam("log"), ledger_entry.c.practice == bindparam("practice"))
+    .scalar_subquery()
+)
+_LAST = select(_LAST_ON_SUBJECT, _LAST_ON_PRACTICE)
 
 
 def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at: datetime) -> None:
@@ -39,13 +44,14 @@ def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at:
     rows = []
     for entry in entries:
         index = head.size
+        prev_subject, prev_practice = links.follow(entry, index)
         sealed = seal(
             entry,
             log=log,
             index=index,
             at=at,
-            prev_subject=links.follow("subject", entry.subject, index),
-            prev_practice=links.follow("practice", entry.practice, index),
+            prev_subject=prev_subject,
+            prev_practice=prev_practice,
         )
         head = head.append(sealed.leaf_hash)
         rows.append(_row(entry, log, index, sealed.body, sealed.leaf_hash))
@@ -76,24 +82,29 @@ def _locked_head(connection: Connection, log: str) -> Frontier:
 
 
 class _Links:
-    """The last index on each subject and practice, looked up once a transaction."""
+    """The last index on each subject and each practice, looked up once a transaction."""
 
     def __init__(self, connection: Connection, log: str) -> None:
         self._connection = connection
         self._log = log
-        self._last: dict[tuple[str, str], int | None] = {}
+        self._subjects: dict[str | None, int | None] = {None: None}
+        self._practices: dict[str | None, int | None] = {None: None}
 
-    def follow(self, column: str, key: str | None, index: int) -> int | None:
-        """Return the last index on this key, and take the given one as the next last."""
-        if key is None:
-            return None
-        name = (column, key)
-        if name not in self._last:
-            found = self._connection.execute(_LAST[column], {"log": self._log, "key": key})
-            self._last[name] = found.scalar_one()
-        previous = self._last[name]
-        self._last[name] = index
-        return previous
+    def follow(self, entry: Entry, index: int) -> tuple[int | None, int | None]:
+        """Return the last index on the entry's subject and practice; the entry is next."""
+        subject, practice = entry.subject, entry.practice
+        if subject not in self._subjects or practice not in self._practices:
+            found = self._connection.execute(
+                _LAST, {"log": self._log, "subject": subject, "practice": practice}
+            ).one()
+            self._subjects.setdefault(subject, found[0])
+            self._practices.setdefault(practice, found[1])
+        links = self._subjects[subject], self._practices[practice]
+        if subject is not None:
+            self._subjects[subject] = index
+        if practice is not None:
+            self._practices[practice] = index
+        return links
 
 
 def logs(connection: Connection) -> list[tuple[str, Frontier]]:

@@ -4,19 +4,20 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.demo.folder import DESCRIPTION, SAMPLES_FOLDER
 from gateway.cli.demo.samples import SAMPLES, Door, Ending, file_name
-from gateway.cli.demo.setting import ACCOUNTS, INVENTED, NEIGHBOURS
+from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS
 from gateway.cli.demo.start import Demo
 from gateway.cli.demo.watch import Seen
 
-_WIDTH = 160
+_WIDTH = 118
 """Characters of a line where nobody says how wide the page is."""
-_DOORS = {Door.FORM: "REST", Door.BUNDLE: "REST bundle", Door.BARS: "BaRS"}
+_DOORS = {Door.FORM: "REST", Door.BUNDLE: "REST", Door.BARS: "BaRS"}
 _STYLES = {
     Ending.DELIVERED: "green",
     Ending.HELD: "yellow",
@@ -34,15 +35,16 @@ def console_for_results() -> Console:
 def table_of(seen: Sequence[Seen]) -> Table:
     """Make the table of what became of each sample."""
     title = "What became of each sample (all people and organisations are invented)"
-    table = Table(title=title, title_justify="left")
-    for name in ("Sample", "From", "Door", "HTTP", "Reference or code"):
-        table.add_column(name, no_wrap=name != "Sample")
-    for name in ("How it ended", "Why", "As expected"):
-        table.add_column(name, overflow="fold")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("Sample", max_width=26)
+    for name in ("Door", "HTTP", "Reference or code"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("How it ended", max_width=21)
+    table.add_column("Why", overflow="fold")
+    table.add_column("")
     for each in seen:
         table.add_row(
             each.sample.title,
-            each.sample.practice.ods,
             _DOORS[each.sample.door],
             str(each.status),
             each.reference or next(iter(each.codes), ""),
@@ -60,18 +62,19 @@ def _ended(seen: Seen) -> Text:
         return Text("no end in time", style="bold red")
     words = str(ending.value)
     if ending is Ending.DELIVERED:
-        words = f"delivered to {seen.sample.service.name.removesuffix(INVENTED)}"
+        words = f"delivered to {seen.sample.service.key}"
         words += f" at attempt {seen.attempts}" if seen.attempts > 1 else ""
     return Text(words, style=_STYLES[ending])
 
 
 def _why(seen: Seen) -> str:
-    """Give the reason in the gateway's own words; a code that is in its column is not repeated."""
+    """Give the reason: a hold's code, or the first sentence of a refusal."""
     if seen.ending is Ending.DELIVERED:
         return "Same Location, nothing new at the provider." if seen.sample.again else ""
-    code = f"{seen.codes[0]}. " if seen.reference and seen.codes else ""
-    place = f"{seen.expressions[0]}: " if seen.expressions else ""
-    return f"{code}{place}{seen.why}"
+    if seen.reference and seen.codes:
+        return seen.codes[0]
+    first, stop, _ = seen.why.partition(". ")
+    return f"{first}{stop.strip()}"
 
 
 def _verdict(seen: Seen) -> Text:
