@@ -4,7 +4,7 @@ import json
 import logging
 import signal
 import sys
-import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.app import create_app, create_worker, open_gateway
 from gateway.config import Settings
 
 _PATIENCE = timedelta(seconds=30)
+_LOOK_AGAIN = timedelta(milliseconds=200)
 
 
 class JsonLines(logging.Formatter):
@@ -90,13 +91,18 @@ def run_front_door(settings: Settings, *, host: str, port: int) -> None:
 
 
 def run_worker(settings: Settings) -> None:
-    """Deliver until SIGTERM or SIGINT, then finish the attempts under way."""
+    """Deliver until SIGTERM or SIGINT, then finish the attempts under way.
+
+    The handlers take no lock, and the wait ends now and then: a signal may come while this
+    thread holds a lock, and may be delivered to another thread, which wakes nobody here.
+    """
     log_to_stderr()
-    stop = threading.Event()
+    told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: told.append(number))
     worker = create_worker(settings)
     worker.start()
     logging.getLogger(__name__).info("the worker is delivering")
-    stop.wait()
+    while not told:
+        time.sleep(_LOOK_AGAIN.total_seconds())
     worker.stop(patience=_PATIENCE)

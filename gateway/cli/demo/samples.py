@@ -43,7 +43,7 @@ class Ending(StrEnum):
     DELIVERED = "delivered"
     HELD = "held"
     REFUSED = "refused"
-    NOT_TAKEN = "not taken"
+    NOT_TAKEN = "malformed"
     REPEATED = "recognised as a repeat"
 
 

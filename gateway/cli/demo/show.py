@@ -15,7 +15,7 @@ from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS
 from gateway.cli.demo.start import Demo
 from gateway.cli.demo.watch import Seen
 
-_WIDTH = 118
+_WIDTH = 132
 """Characters of a line where nobody says how wide the page is."""
 _DOORS = {Door.FORM: "REST", Door.BUNDLE: "REST", Door.BARS: "BaRS"}
 _STYLES = {
@@ -36,10 +36,10 @@ def table_of(seen: Sequence[Seen]) -> Table:
     """Make the table of what became of each sample."""
     title = "What became of each sample (all people and organisations are invented)"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("Sample", max_width=26)
+    table.add_column("Sample", no_wrap=True)
     for name in ("Door", "HTTP", "Reference or code"):
         table.add_column(name, no_wrap=True)
-    table.add_column("How it ended", max_width=21)
+    table.add_column("Ended", no_wrap=True)
     table.add_column("Why", overflow="fold")
     table.add_column("")
     for each in seen:
@@ -56,21 +56,20 @@ def table_of(seen: Sequence[Seen]) -> Table:
 
 
 def _ended(seen: Seen) -> Text:
-    """Say how it ended and, where a provider has it, which."""
+    """Say how it ended."""
     ending = Ending.REPEATED if seen.sample.again and seen.is_as_expected else seen.ending
     if ending is None:
         return Text("no end in time", style="bold red")
-    words = str(ending.value)
-    if ending is Ending.DELIVERED:
-        words = f"delivered to {seen.sample.service.key}"
-        words += f" at attempt {seen.attempts}" if seen.attempts > 1 else ""
-    return Text(words, style=_STYLES[ending])
+    return Text("repeat" if ending is Ending.REPEATED else ending.value, style=_STYLES[ending])
 
 
 def _why(seen: Seen) -> str:
     """Give the reason: a hold's code, or the first sentence of a refusal."""
+    if seen.ending is Ending.DELIVERED and seen.sample.again:
+        return "Same Location, nothing new there."
     if seen.ending is Ending.DELIVERED:
-        return "Same Location, nothing new at the provider." if seen.sample.again else ""
+        late = f", at attempt {seen.attempts}" if seen.attempts > 1 else ""
+        return f"{seen.sample.service.key} has it{late}"
     if seen.reference and seen.codes:
         return seen.codes[0]
     first, stop, _ = seen.why.partition(". ")

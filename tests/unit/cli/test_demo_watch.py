@@ -74,11 +74,11 @@ def test_the_table_says_what_became_of_a_sample_and_why() -> None:
     held = shown(replace(as_expected(sample_named("another-provider")), why="Ask the patient."))
     for text in ("Consent names another provider", "REST", "202", "RG-1", "held", "✓"):
         assert text in held
-    assert "CONSENT_DOES_NOT_COVER. Ask the patient." in held
+    assert "CONSENT_DOES_NOT_COVER" in held
 
 
 def test_the_table_names_the_provider_and_the_attempt_that_reached_it() -> None:
-    assert "Rowan Occupational Health at attempt 2" in shown(as_expected(sample_named("busy")))
+    assert "oh-provider has it, at attempt 2" in shown(as_expected(sample_named("busy")))
 
 
 def test_the_table_marks_what_is_not_as_expected() -> None:
