@@ -96,6 +96,8 @@ class Store:
         with self._connected() as connection:
             view = connection.execution_options(**options)
             with view.begin():
+                if as_one_moment:
+                    without_time_limit(view)
                 yield Reading(connection=view, vault=self.vault)
 
     def close(self) -> None:
@@ -153,6 +155,12 @@ def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
         max_overflow=0,
         **arguments,
     )
+
+
+def without_time_limit(connection: Connection) -> None:
+    """Let the statements of this transaction take as long as they need: a whole log, a migration."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # DB-API

@@ -114,7 +114,7 @@ def logs(connection: Connection) -> list[tuple[str, Frontier]]:
 
 
 def entries(connection: Connection, log: str) -> Iterator[LedgerRow]:
-    """Stream a log's entries in order."""
+    """Stream a log's entries in order. The view must be one moment."""
     rows = connection.execution_options(yield_per=1000).execute(
         select(ledger_entry.c.idx, ledger_entry.c.body, ledger_entry.c.leaf_hash)
         .where(ledger_entry.c.log == log)

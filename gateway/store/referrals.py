@@ -136,7 +136,7 @@ class Search:
 
 
 def everyone(view: Reading) -> Iterator[Referral]:
-    """Stream all referrals, by id."""
+    """Stream all referrals, by id. The view must be one moment."""
     rows = view.connection.execution_options(yield_per=1000).execute(
         select(*_COLUMNS).order_by(referral.c.id)
     )

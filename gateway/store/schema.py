@@ -7,6 +7,7 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from gateway.errors import SchemaOutdatedError, StoreUnavailableError
+from gateway.store.engine import without_time_limit
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -22,6 +23,7 @@ def upgrade(engine: Engine) -> str:
     from alembic import command  # noqa: PLC0415  # only this needs Alembic, which starts slowly
 
     with engine.begin() as connection:
+        without_time_limit(connection)
         config = migrations()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
