@@ -57,7 +57,7 @@ def accept_load(database_url: str, folder: Path, clients: int, seconds: float) -
     times = sorted(t * 1000 for tally in tallies for t in tally.times)
     cuts = statistics.quantiles(times, n=100)
     return Load(
-        engine=database_url.split(":")[0].split("+")[0],
+        engine=database_url.split(":", maxsplit=1)[0].split("+", maxsplit=1)[0],
         clients=clients,
         per_second=len(times) / took,
         p50_ms=cuts[49],
