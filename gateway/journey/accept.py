@@ -20,9 +20,22 @@ from gateway.ledger.entry import DeliveryQueued, ReferralReceived, ReferralRejec
 from gateway.ledger.kinds import Door as LedgerDoor
 from gateway.ledger.kinds import Stage
 from gateway.referral.directory import Service
-from gateway.referral.identifiers import DecisionId, DeliveryId, Handle, ReferralId
+from gateway.referral.identifiers import (
+    REFERENCE_SYSTEM,
+    DecisionId,
+    DeliveryId,
+    Handle,
+    ReferralId,
+)
 from gateway.referral.lifecycle import DeliveryState, ReferralState
-from gateway.referral.model import Delivery, Envelope, IncomingReferral, Receipt, Referral
+from gateway.referral.model import (
+    Delivery,
+    Envelope,
+    Identifier,
+    IncomingReferral,
+    Receipt,
+    Referral,
+)
 from gateway.routing.candidates import Candidate, candidates
 from gateway.store import deliveries, persons, referrals, requests
 from gateway.store.directory import DirectoryAsOf
@@ -117,7 +130,8 @@ def candidates_for(
 def _accept(referral: IncomingReferral, envelope: Envelope, gateway: Gateway) -> Referral | Refusal:
     """Steps 2 to 5, in one transaction."""
     with gateway.store.transaction(gateway.clock()) as tx:
-        requests.claim(tx, envelope)
+        referral_id = ReferralId.of(gateway.new_uuid())
+        requests.claim(tx, envelope, referral_id)
         practice = envelope.sender.ods
         subject = persons.meet(tx, practice, referral.patient.nhs_number)
         answer = best(
@@ -139,9 +153,9 @@ def _accept(referral: IncomingReferral, envelope: Envelope, gateway: Gateway) ->
         if answer.verdict.effect is Effect.DENY or service is None:
             keep(tx, gateway, answer, about)
             refusal = _refusal(answer.verdict)
-            requests.answer(tx, envelope, refusal=refusal)
+            requests.refuse(tx, envelope, refusal)
             return refusal
-        accepted = _new_referral(tx, gateway, envelope, subject, answer, service)
+        accepted = _new_referral(tx, gateway, envelope, referral_id, subject, answer, service)
         _store(tx, accepted, envelope, referral)
         decision = keep(tx, gateway, answer, replace(about, referral=accepted.id))
         if accepted.hold is not None:
@@ -155,13 +169,14 @@ def _new_referral(
     tx: Transaction,
     gateway: Gateway,
     envelope: Envelope,
+    referral_id: ReferralId,
     subject: Handle,
     answer: Answer,
     service: Service,
 ) -> Referral:
     is_held = answer.verdict.effect is Effect.HOLD
     return Referral(
-        id=ReferralId.of(gateway.new_uuid()),
+        id=referral_id,
         reference=gateway.new_reference(),
         practice=envelope.sender.ods,
         sender=envelope.sender.client,
@@ -188,8 +203,8 @@ def _store(
     envelope: Envelope,
     referral: IncomingReferral,
 ) -> None:
-    referrals.add(tx, accepted, envelope.body, referral.identifiers)
-    requests.answer(tx, envelope, referral=accepted.id)
+    own = Identifier(REFERENCE_SYSTEM, accepted.reference)
+    referrals.add(tx, accepted, envelope.body, [*referral.identifiers, own])
     tx.record(
         ReferralReceived(
             actor=envelope.sender.client,

@@ -5,7 +5,7 @@ once it is kept, a decision row and its ledger entry. Both flows that may let da
 `accept` and `deliver`, ask here, so there is one corridor.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.consent.decide import Effect, Verdict, decide
 from gateway.consent.directives import read_consents
@@ -63,15 +63,15 @@ def consider(
     """Gather the facts of this moment for one candidate, and decide."""
     directory = DirectoryAsOf(tx, tx.at)
     service = candidate.service
-    provider = directory.provider(service.provider) if service else None
-    recipient = provider.ods if provider else None
+    parties = directory.parties(practice, service.provider if service else None)
+    recipient = parties.provider.ods if parties.provider else None
     facts = facts_about(
         referral,
         purpose=candidate.purpose,
         service=service,
-        provider=provider,
-        practice=directory.practice(practice),
-        agreements=directory.agreements(practice, recipient) if recipient else (),
+        provider=parties.provider,
+        practice=parties.practice,
+        agreements=parties.agreements,
         reading=read_consents(
             referral.consents,
             recipient=recipient,
@@ -82,6 +82,9 @@ def consider(
         payload_hash_ok=payload_hash_ok,
         at=tx.at,
     )
+    if parties.practice is None:
+        # Nobody is registered at what is no practice here: a provider cannot refer to itself.
+        facts = replace(facts, registered=False)
     return Answer(candidate=candidate, facts=facts, verdict=decide(facts, gateway.policy))
 
 

@@ -4,10 +4,11 @@ What a reader gets is the directory as of one instant.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
 
 from gateway.mapping.directory_file import DirectoryRow, Kind, Noun, noun_of
 from gateway.referral.directory import (
@@ -25,20 +26,39 @@ from gateway.store.tables import directory_record as record
 _N = TypeVar("_N", bound=Noun)
 
 
+_NOW = (
+    record.c.valid_from <= bindparam("at"),
+    or_(record.c.valid_to.is_(None), record.c.valid_to > bindparam("at")),
+)
 _VALID = (
-    select(record.c.body)
+    select(record.c.body).where(record.c.kind == bindparam("kind"), *_NOW).order_by(record.c.key)
+)
+_PARTIES = (
+    select(record.c.kind, record.c.body)
     .where(
-        record.c.kind == bindparam("kind"),
-        record.c.valid_from <= bindparam("at"),
-        or_(record.c.valid_to.is_(None), record.c.valid_to > bindparam("at")),
+        or_(
+            and_(record.c.kind == Kind.PRACTICE, record.c.key == bindparam("practice")),
+            and_(record.c.kind == Kind.PROVIDER, record.c.key == bindparam("provider")),
+            and_(record.c.kind == Kind.AGREEMENT, record.c.also == bindparam("practice")),
+        ),
+        *_NOW,
     )
-    .order_by(record.c.key)
+    .order_by(record.c.kind, record.c.key)
 )
 _BY = {
     "kind": _VALID,
     "key": _VALID.where(record.c.key == bindparam("key")),
     "also": _VALID.where(record.c.also == bindparam("also")),
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parties:
+    """Who would share with whom, and what they have agreed."""
+
+    practice: Practice | None
+    provider: Provider | None
+    agreements: tuple[Agreement, ...]
 
 
 class DirectoryAsOf:
@@ -76,10 +96,19 @@ class DirectoryAsOf:
         """List all services, by key."""
         return self._all(Kind.SERVICE, Service)
 
-    def agreements(self, practice: OdsCode, counterparty: OdsCode) -> list[Agreement]:
-        """List the agreements between a practice and a provider."""
-        found = self._all(Kind.AGREEMENT, Agreement, also=practice)
-        return [agreement for agreement in found if agreement.counterparty == counterparty]
+    def parties(self, practice: OdsCode, provider: OdsCode | None) -> "Parties":
+        """Find who would share with whom, and their agreements, in one query."""
+        rows = self._connection.execute(
+            _PARTIES, {"at": self._at, "practice": practice, "provider": provider}
+        )
+        nouns = [noun_of(Kind(kind), body) for kind, body in rows]
+        return Parties(
+            practice=next((n for n in nouns if isinstance(n, Practice)), None),
+            provider=next((n for n in nouns if isinstance(n, Provider)), None),
+            agreements=tuple(
+                n for n in nouns if isinstance(n, Agreement) and n.counterparty == provider
+            ),
+        )
 
     def _one(self, kind: Kind, noun: type[_N], **name: str) -> _N | None:
         found = self._all(kind, noun, **name)

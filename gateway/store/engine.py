@@ -31,11 +31,15 @@ _BETWEEN_TRIES = 0.001
 
 @dataclass(slots=True, kw_only=True)
 class Transaction:
-    """One open transaction: the connection, the instant, and what it will record."""
+    """One open transaction: the connection, the instant, and what it will record.
+
+    `wrapped_keys` are those of the persons that were met in it, by handle.
+    """
 
     connection: Connection
     at: datetime
     vault: Vault
+    wrapped_keys: dict[str, bytes] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
 
     def record(self, *entries: Entry) -> None:
@@ -45,10 +49,11 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One open read: a consistent view, no writes."""
+    """One open read, no writes. `wrapped_keys` as in a transaction."""
 
     connection: Connection
     vault: Vault
+    wrapped_keys: dict[str, bytes] = field(default_factory=dict)
 
 
 class Store:
@@ -150,8 +155,7 @@ def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
             "options": f"-c statement_timeout={limit} -c lock_timeout={limit}"
             f" -c idle_in_transaction_session_timeout={limit * 6}",
         },
-        isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",  # a lost connection costs one 503, then the pool is new
         max_overflow=0,
         **arguments,
     )

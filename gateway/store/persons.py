@@ -11,7 +11,7 @@ from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import person
 from gateway.store.vault import RowKey
 
-_FIND = select(person.c.handle).where(person.c.lookup == bindparam("lookup"))
+_FIND = select(person.c.handle, person.c.wrapped_key).where(person.c.lookup == bindparam("lookup"))
 _KEY = select(person.c.wrapped_key).where(person.c.handle == bindparam("handle"))
 _ADD = insert(person)
 _ADD_UNLESS_KNOWN = postgresql_insert(person).on_conflict_do_nothing(index_elements=["lookup"])
@@ -20,8 +20,11 @@ _ADD_UNLESS_KNOWN = postgresql_insert(person).on_conflict_do_nothing(index_eleme
 def find_handle(view: Reading | Transaction, practice: OdsCode, number: NhsNumber) -> Handle | None:
     """Find the handle of a patient at a practice by the keyed hash of the NHS number."""
     lookup = view.vault.lookup("nhs-number", practice, number)
-    found = view.connection.execute(_FIND, {"lookup": lookup}).scalar_one_or_none()
-    return Handle(found) if found else None
+    found = view.connection.execute(_FIND, {"lookup": lookup}).one_or_none()
+    if found is None:
+        return None
+    view.wrapped_keys[found.handle] = found.wrapped_key
+    return Handle(found.handle)
 
 
 def meet(tx: Transaction, practice: OdsCode, number: NhsNumber | None) -> Handle:
@@ -45,6 +48,7 @@ def meet(tx: Transaction, practice: OdsCode, number: NhsNumber | None) -> Handle
     }
     if number is None or tx.connection.dialect.name == "sqlite":
         tx.connection.execute(_ADD, row)
+        tx.wrapped_keys[handle] = key.wrapped
         return handle
     # Two web processes may meet the same person at once: the second takes the first's handle.
     tx.connection.execute(_ADD_UNLESS_KNOWN, row)
@@ -57,5 +61,7 @@ def meet(tx: Transaction, practice: OdsCode, number: NhsNumber | None) -> Handle
 
 def key_of(view: Reading | Transaction, handle: Handle) -> RowKey:
     """Open the key under which this person's decisions are sealed."""
-    wrapped = view.connection.execute(_KEY, {"handle": handle}).scalar_one()
+    wrapped = view.wrapped_keys.get(handle)
+    if wrapped is None:
+        wrapped = view.connection.execute(_KEY, {"handle": handle}).scalar_one()
     return view.vault.open_key(wrapped, f"person/{handle}")

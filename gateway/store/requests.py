@@ -16,7 +16,7 @@ _FIND = select(request).where(
     request.c.client == bindparam("client"), request.c.request_id == bindparam("request_id")
 )
 _CLAIM = insert(request)
-_ANSWER = update(request).where(
+_REFUSE = update(request).where(
     request.c.client == bindparam("of_client"), request.c.request_id == bindparam("of_request")
 )
 
@@ -52,8 +52,8 @@ def find(view: Reading | Transaction, client: ClientId, request_id: RequestId) -
     )
 
 
-def claim(tx: Transaction, envelope: Envelope) -> None:
-    """Take a request id for this transaction, before anything else is written.
+def claim(tx: Transaction, envelope: Envelope, referral: ReferralId) -> None:
+    """Take a request id for the referral it is to become, before anything else is written.
 
     A second sender of the same id waits here until the first has committed.
 
@@ -67,6 +67,7 @@ def claim(tx: Transaction, envelope: Envelope) -> None:
                 "client": envelope.sender.client,
                 "request_id": envelope.request_id,
                 "body_sha256": envelope.body_sha256,
+                "referral": referral,
                 "received_at": tx.at,
             },
         )
@@ -75,20 +76,14 @@ def claim(tx: Transaction, envelope: Envelope) -> None:
         raise DuplicateRequestError(msg) from error
 
 
-def answer(
-    tx: Transaction,
-    envelope: Envelope,
-    *,
-    referral: ReferralId | None = None,
-    refusal: Refusal | None = None,
-) -> None:
-    """Note what the request came to."""
+def refuse(tx: Transaction, envelope: Envelope, refusal: Refusal) -> None:
+    """Note that the request became no referral, and what was answered."""
     tx.connection.execute(
-        _ANSWER,
+        _REFUSE,
         {
             "of_client": envelope.sender.client,
             "of_request": envelope.request_id,
-            "referral": referral,
-            "refusal": json.dumps(asdict(refusal)) if refusal else None,
+            "referral": None,
+            "refusal": json.dumps(asdict(refusal)),
         },
     )

@@ -135,7 +135,7 @@ request = Table(
     Column("client", _CODE, primary_key=True),
     Column("request_id", _UUID, primary_key=True),
     Column("body_sha256", _SHA256_HEX, nullable=False),
-    Column("referral", _UUID, ForeignKey("referral.id")),
+    Column("referral", _UUID, comment="what it became; claimed before that row is written"),
     Column("refusal", Text, comment="JSON: what was answered where nothing was accepted"),
     Column("received_at", Instant, nullable=False),
 )

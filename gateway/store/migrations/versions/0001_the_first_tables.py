@@ -79,6 +79,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("lookup", name=op.f("uq_person_lookup")),
     )
     op.create_table(
+        "request",
+        sa.Column("client", sa.String(length=64), nullable=False),
+        sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column("body_sha256", sa.String(length=64), nullable=False),
+        sa.Column(
+            "referral",
+            sa.String(length=36),
+            nullable=True,
+            comment="what it became; claimed before that row is written",
+        ),
+        sa.Column(
+            "refusal",
+            sa.Text(),
+            nullable=True,
+            comment="JSON: what was answered where nothing was accepted",
+        ),
+        sa.Column("received_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("client", "request_id", name=op.f("pk_request")),
+    )
+    op.create_table(
         "ledger_entry",
         sa.Column("log", sa.String(length=128), nullable=False),
         sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -148,13 +168,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_referral_reference")),
     )
     op.create_index(
-        op.f("ix_referral_practice_subject"), "referral", ["practice", "subject"], unique=False
-    )
-    op.create_index(
         op.f("ix_referral_practice_received_at_id"),
         "referral",
         ["practice", "received_at", "id"],
         unique=False,
+    )
+    op.create_index(
+        op.f("ix_referral_practice_subject"), "referral", ["practice", "subject"], unique=False
     )
     op.create_index(
         op.f("ix_referral_practice_updated_at_id"),
@@ -241,20 +261,4 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_referral_identifier_lookup"), "referral_identifier", ["lookup"], unique=False
-    )
-    op.create_table(
-        "request",
-        sa.Column("client", sa.String(length=64), nullable=False),
-        sa.Column("request_id", sa.String(length=36), nullable=False),
-        sa.Column("body_sha256", sa.String(length=64), nullable=False),
-        sa.Column("referral", sa.String(length=36), nullable=True),
-        sa.Column(
-            "refusal",
-            sa.Text(),
-            nullable=True,
-            comment="JSON: what was answered where nothing was accepted",
-        ),
-        sa.Column("received_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(["referral"], ["referral.id"], name=op.f("fk_request_referral")),
-        sa.PrimaryKeyConstraint("client", "request_id", name=op.f("pk_request")),
     )
