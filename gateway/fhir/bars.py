@@ -42,7 +42,6 @@ FOCUS: Mapping[str, tuple[int, int | None]] = {
     "Practitioner": (1, None),
     "PractitionerRole": (1, None),
     "HealthcareService": (1, None),
-    "Location": (0, 1),
     "Device": (0, 1),
 }
 """How many of each resource a new referral carries: (least, most)."""
@@ -226,10 +225,11 @@ def synchronous_answer(
     answer = copy.deepcopy(message)
     entries: list[Json] = [*objects(answer, "entry")]
     subject: Json = None
-    for entry in objects(answer, "entry"):
+    for position, entry in enumerate(objects(answer, "entry")):
         resource = child(entry, "resource") or {}
         is_request = string(resource, "resourceType") == "ServiceRequest"
-        named = referral.id if is_request else referral.id.part(string(entry, "fullUrl") or "")
+        name = string(entry, "fullUrl") or f"Bundle.entry[{position}]"
+        named = referral.id if is_request else referral.id.part(name)
         resource["id"] = str(named)
         if is_request:
             subject = resource.get("subject")

@@ -26,6 +26,7 @@ SNOMED = "http://snomed.info/sct"
 _INTENTS = ("plan", "order")
 _USE_CASE_SYSTEMS = (BARS_USE_CASE_SYSTEM, USE_CASE_SYSTEM)
 _ABOUT_PATIENT = ("subject", "patient", "for", "beneficiary")
+_WRAPPERS = frozenset({"Bundle", "Parameters"})
 
 
 def read_referral(tree: JsonObject) -> IncomingReferral:
@@ -42,8 +43,11 @@ def read_referral(tree: JsonObject) -> IncomingReferral:
     request = _only_one(parts, "ServiceRequest")
     patient = _only_one(parts, "Patient")
     faults = [
+        *_subject_faults(parts, request, patient),
+        *_hidden_faults(parts),
         *_strangers(parts, patient),
         *_status_faults(request),
+        *_meaning_faults(request, patient),
         *_reason_faults(parts, request),
         *_number_faults(patient),
         *_performer_faults(parts, request),
@@ -84,12 +88,55 @@ def _only_one(parts: Index, name: str) -> Part:
     )
 
 
+def _subject_faults(parts: Index, request: Part, patient: Part) -> Iterable[Fault]:
+    """Check that the one who is referred is the Patient, not a group, a place or a device."""
+    reference = child(request.resource, "subject") or {}
+    target = parts.follow(reference)
+    leads_there = target is patient if target else _is_number_of(reference, _numbers(patient))
+    if not leads_there:
+        yield Fault(
+            code=IssueCode.INVARIANT,
+            expression=f"{request.path}.subject",
+            diagnostics="The subject of a referral is its Patient: refer to the Patient of this"
+            " message, or put the Patient's NHS number into subject.identifier.",
+        )
+
+
+def _hidden_faults(parts: Index) -> Iterable[Fault]:
+    """Find resources below the entries of a Bundle, where nobody would look for a person."""
+    for part in parts.parts:
+        if part.type in _WRAPPERS:
+            yield Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                expression=part.path,
+                diagnostics=f"A {part.type} inside a referral is not taken. Send what it holds"
+                " as entries of the message.",
+            )
+        if not part.path.startswith("Bundle."):
+            continue
+        for position, inner in enumerate(objects(part.resource, "contained")):
+            if string(inner, "resourceType") == "Patient" or _names_subject(inner):
+                yield Fault(
+                    code=IssueCode.INVARIANT,
+                    expression=f"{part.path}.contained[{position}]",
+                    diagnostics="In a Bundle, the Patient and what is about the Patient stand in"
+                    " entries of their own, not in contained.",
+                )
+
+
+def _names_subject(resource: JsonObject) -> bool:
+    return any(child(resource, element) is not None for element in _ABOUT_PATIENT)
+
+
 def _strangers(parts: Index, patient: Part) -> Iterable[Fault]:
     """Find every resource that is about somebody else than the one Patient."""
+    numbers = _numbers(patient)
     for part in parts.parts:
         for element in _ABOUT_PATIENT:
             reference = child(part.resource, element)
-            if reference is not None and not _is_about(parts, reference, patient):
+            if element == "subject" and part.type == "ServiceRequest":
+                continue  # judged more strictly before
+            if reference is not None and not _is_about(parts, reference, patient, numbers):
                 yield Fault(
                     code=IssueCode.INVARIANT,
                     expression=f"{part.path}.{element}",
@@ -98,7 +145,9 @@ def _strangers(parts: Index, patient: Part) -> Iterable[Fault]:
                 )
 
 
-def _is_about(parts: Index, reference: JsonObject, patient: Part) -> bool:
+def _is_about(
+    parts: Index, reference: JsonObject, patient: Part, numbers: frozenset[str | None]
+) -> bool:
     target = parts.follow(reference)
     if target is not None:
         return target is patient or target.type != "Patient"
@@ -108,8 +157,20 @@ def _is_about(parts: Index, reference: JsonObject, patient: Part) -> bool:
     identifier = child(reference, "identifier")
     if identifier is None or not _is_nhs(identifier):
         return identifier is not None
-    own = {string(i, "value") for i in objects(patient.resource, "identifier") if _is_nhs(i)}
-    return string(identifier, "value") in own
+    return _is_number_of(reference, numbers)
+
+
+def _numbers(patient: Part) -> frozenset[str | None]:
+    return frozenset(
+        string(i, "value") for i in objects(patient.resource, "identifier") if _is_nhs(i)
+    )
+
+
+def _is_number_of(reference: JsonObject, numbers: frozenset[str | None]) -> bool:
+    """Whether a reference outside the message names a person by one of these NHS numbers."""
+    identifier = child(reference, "identifier") or {}
+    is_outside = string(reference, "reference") is None
+    return is_outside and _is_nhs(identifier) and string(identifier, "value") in numbers
 
 
 def _is_nhs(identifier: JsonObject) -> bool:
@@ -148,6 +209,24 @@ def _status_faults(request: Part) -> Iterable[Fault]:
             expression=f"{request.path}.intent",
             diagnostics="A referral has the intent plan or order.",
         )
+
+
+def _meaning_faults(request: Part, patient: Part) -> Iterable[Fault]:
+    """Refuse what turns the meaning round. Source: FHIR R4, modifier elements."""
+    if request.resource.get("doNotPerform") is True:
+        yield Fault(
+            code=IssueCode.INVARIANT,
+            expression=f"{request.path}.doNotPerform",
+            diagnostics="This asks that something is not done. A referral asks that it is.",
+        )
+    for part in (request, patient):
+        if objects(part.resource, "modifierExtension"):
+            yield Fault(
+                code=IssueCode.EXTENSION,
+                expression=f"{part.path}.modifierExtension",
+                diagnostics="A modifier extension changes what a resource means, and none is"
+                " understood here. Send the referral without it.",
+            )
 
 
 def _reason_faults(parts: Index, request: Part) -> Iterable[Fault]:

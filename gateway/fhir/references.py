@@ -4,7 +4,7 @@ What enters: a ServiceRequest with contained resources, or a Bundle. What leaves
 Not checked: references to things outside the message, such as the journey's EpisodeOfCare.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
@@ -31,6 +31,8 @@ class Index:
 
     parts: tuple[Part, ...]
     by_reference: Mapping[str, Part]
+    roles: Mapping[str, Sequence[Part]]
+    """The PractitionerRoles of each Practitioner, by its path."""
 
     def of_type(self, name: str) -> list[Part]:
         """List the resources of one type, in order."""
@@ -59,18 +61,17 @@ class Index:
         if part.type == "Organization":
             return _ods_of(objects(part.resource, "identifier"))
         if part.type == "PractitionerRole":
-            return self.organisation(child(part.resource, "organization"))
+            return self._organisation_of_role(part)
         if part.type == "Practitioner":
-            return self._organisation_of_practitioner(part)
+            codes = {self._organisation_of_role(role) for role in self.roles.get(part.path, ())}
+            return codes.pop() if len(codes) == 1 else None
         return None
 
-    def _organisation_of_practitioner(self, practitioner: Part) -> OdsCode | None:
-        codes = {
-            self.organisation(child(role.resource, "organization"))
-            for role in self.of_type("PractitionerRole")
-            if self.follow(child(role.resource, "practitioner")) is practitioner
-        }
-        return codes.pop() if len(codes) == 1 else None
+    def _organisation_of_role(self, role: Part) -> OdsCode | None:
+        reference = child(role.resource, "organization")
+        target = self.follow(reference)
+        # A role leads to an Organization, or nowhere: so no two roles can lead in a circle.
+        return self.organisation(reference) if _is_end(target) else None
 
 
 def index(message: JsonObject) -> Index:
@@ -95,7 +96,22 @@ def index(message: JsonObject) -> Index:
                         " id. Give each resource its own.",
                     )
                 )
-    return Index(parts, named)
+    return Index(parts, named, _roles(parts, named))
+
+
+def _is_end(target: Part | None) -> bool:
+    return target is None or target.type == "Organization"
+
+
+def _roles(parts: tuple[Part, ...], named: Mapping[str, Part]) -> Mapping[str, list[Part]]:
+    found: dict[str, list[Part]] = {}
+    for part in parts:
+        if part.type == "PractitionerRole":
+            reference = child(part.resource, "practitioner") or {}
+            practitioner = named.get(string(reference, "reference") or "")
+            if practitioner is not None:
+                found.setdefault(practitioner.path, []).append(part)
+    return found
 
 
 def _entries(bundle: JsonObject) -> Iterator[Part]:
@@ -116,7 +132,9 @@ def _names(message: JsonObject, parts: tuple[Part, ...]) -> Iterator[tuple[Part,
         for part in parts[1:]:
             yield part, [f"#{string(part.resource, 'id') or ''}"]
         return
-    urls = [string(e, "fullUrl") for e in objects(message, "entry") if child(e, "resource")]
+    urls = [
+        string(e, "fullUrl") for e in objects(message, "entry") if child(e, "resource") is not None
+    ]
     for part, url in zip(parts, urls, strict=True):
         own = string(part.resource, "id")
         yield part, [name for name in (url, f"{part.type}/{own}" if own else None) if name]

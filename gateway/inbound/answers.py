@@ -8,7 +8,7 @@ Spine code on the REST door.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway import errors
 from gateway.errors import Fault, GatewayError, IssueCode
@@ -99,6 +99,8 @@ def unforeseen() -> Answer:
 
 def http_error(status: int, headers: Mapping[str, str]) -> Answer:
     """Answer for what the web framework refuses: unknown path, method, or over-long body."""
+    if status >= 500:  # noqa: PLR2004  # HTTP
+        return replace(unforeseen(), http=status)
     code, issue, text = {
         404: ("REC_NOT_FOUND", IssueCode.NOT_FOUND, "There is nothing at this address."),
         405: (

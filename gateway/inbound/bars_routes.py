@@ -6,7 +6,14 @@ ids, at once, or a refusal. Source: BaRS Core, the receiver's order of processin
 
 import flask
 
-from gateway.errors import DuplicateRequestError, NotFoundError, NotTheRequesterError
+from gateway.errors import (
+    DuplicateRequestError,
+    Fault,
+    InvalidMessageError,
+    IssueCode,
+    NotFoundError,
+    NotTheRequesterError,
+)
 from gateway.fhir.bars import check_message, synchronous_answer
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.task import gateway_hop
@@ -62,7 +69,17 @@ def _accepted(tree: JsonObject, sent: Envelope) -> Receipt:
         )
     if not service_is_known(target, house().gateway):
         raise NotFoundError("no service here has the id of NHSD-Target-Identifier")
-    receipt = accept_referral(read_referral(tree), sent, house().gateway)
+    referral = read_referral(tree)
+    if referral.service_asked != target:
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.VALUE,
+                expression="ServiceRequest.performer",
+                diagnostics="ServiceRequest.performer leads to the HealthcareService whose id is"
+                " in NHSD-Target-Identifier. Address the message to the service it is for.",
+            )
+        )
+    receipt = accept_referral(referral, sent, house().gateway)
     if receipt.repeated:
         raise DuplicateRequestError("this message was received and processed before")
     return receipt

@@ -41,6 +41,7 @@ def build_front_door(
         gateway, token_url=f"{base_url}/oauth2/token", lifetime=token_lifetime
     )
     app = flask.Flask("gateway", static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect would repeat the address, query and all
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.extensions["house"] = House(gateway=gateway, base_url=base_url, identity=identity)
     app.register_blueprint(ping)

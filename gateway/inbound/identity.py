@@ -6,6 +6,7 @@ NHS application-restricted APIs; SMART backend services. `Identity` is what rout
 handed; `ClientCredentials` is its one implementation here.
 """
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ ALGORITHMS = ("RS512", "RS384", "ES384")
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LONGEST_ASSERTION = timedelta(minutes=5)
 CLOCK_LEEWAY = timedelta(seconds=10)
+_JTI = re.compile(r"[!-~]{8,128}")
+"""Visible ASCII, as wide as its column. Also keeps out NUL, which PostgreSQL cannot store."""
 _OPEN = "open"
 _View = TypeVar("_View", bound=Callable[..., Any])
 
@@ -100,12 +103,12 @@ class ClientCredentials:
         """
         known: list[Client] = []
         try:
-            client, jti, expires_at = self._checked(form, known)
+            client, jti, forgotten_at = self._checked(form, known)
             scopes = _scopes(form.get("scope", ""), client)
             sender = Sender(client=client.id, ods=client.ods, scopes=scopes)
             token = secrets.token_urlsafe(32)
             issue_token(
-                self._gateway, sender, token, self._lifetime, jti=jti, assertion_ends=expires_at
+                self._gateway, sender, token, self._lifetime, jti=jti, assertion_ends=forgotten_at
             )
         except TokenRequestError as error:
             refuse_token(self._gateway, known[0] if known else None, error.code)
@@ -137,7 +140,10 @@ class ClientCredentials:
         return sender
 
     def _checked(self, form: dict[str, str], known: list[Client]) -> tuple[Client, str, datetime]:
-        """Step 1. Puts the client into `known` as soon as the directory knows it."""
+        """Step 1. Puts the client into `known` as soon as the directory knows it.
+
+        Returns: the client, the assertion's id, and until when that id must be remembered.
+        """
         if form.get("grant_type") != "client_credentials":
             raise TokenRequestError("unsupported_grant_type", "use client_credentials")
         if form.get("client_assertion_type") != ASSERTION_TYPE:
@@ -153,9 +159,9 @@ class ClientCredentials:
         if claims.get("aud") not in (self._token_url, [self._token_url]):
             raise _invalid(f"aud is {self._token_url}")
         jti = claims.get("jti")
-        if not isinstance(jti, str) or not 8 <= len(jti) <= 128:  # noqa: PLR2004  # stored width
-            raise _invalid("jti is a unique text of 8 to 128 characters, such as a UUID")
-        return client, jti, self._expiry(claims)
+        if not isinstance(jti, str) or not _JTI.fullmatch(jti):
+            raise _invalid("jti is a unique text of 8 to 128 visible characters, such as a UUID")
+        return client, jti, self._expiry(claims) + CLOCK_LEEWAY
 
     def _expiry(self, claims: dict[str, Any]) -> datetime:
         now = self._gateway.clock()

@@ -27,7 +27,13 @@ from gateway.inbound.search import (
 )
 from gateway.journey.look_up import Wanted, own_referral, own_referrals
 from gateway.referral.directory import Scope
-from gateway.referral.identifiers import NHS_NUMBER_SYSTEM, NhsNumber, ReferralId, normal_system
+from gateway.referral.identifiers import (
+    NHS_NUMBER_SYSTEM,
+    Handle,
+    NhsNumber,
+    ReferralId,
+    normal_system,
+)
 from gateway.referral.model import Identifier
 
 _STATUSES = frozenset(
@@ -35,7 +41,7 @@ _STATUSES = frozenset(
 )
 _KNOWN = frozenset(
     {"patient:identifier", "patient.identifier", "identifier", "ServiceRequest.identifier",
-     "status", "_id", "_lastUpdated", "_count", "_after", "_format"}
+     "status", "_id", "_lastUpdated", "_subject", "_count", "_after", "_format"}
 )  # fmt: skip
 _NARROWING = _KNOWN - {"_count", "_after", "_format", "status"}
 
@@ -77,7 +83,9 @@ def search_referrals() -> flask.Response:
     page, total = own_referrals(flask.g.sender, wanted, house().gateway)
     found = [(r.id, service_request_of(message, r)) for r, message in page]
     last = page[-1][0] if len(page) == wanted.limit else None
-    place = (last.updated_at, str(last.id)) if last else None
+    place = (last.received_at, str(last.id)) if last else None
+    if last and wanted.nhs_number:
+        given = {**given, "_subject": [last.subject]}
     return to_response(Answer(http=200, body=page_of("ServiceRequest", found, total, given, place)))
 
 
@@ -91,17 +99,15 @@ def _shown(referral_id: str) -> flask.Response:
 
 def _wanted(given: Mapping[str, list[str]]) -> Wanted:
     since, before = period(given)
-    names = ("identifier", "ServiceRequest.identifier")
     ids = single(given, "_id")
+    subject = single(given, "_subject")
     return Wanted(
         id=read("_id", "a UUID", lambda: ReferralId(ids)) if ids else None,
+        subject=read("_subject", "the one of a next link", partial(Handle, subject))
+        if subject
+        else None,
         nhs_number=_nhs_number(given),
-        identifiers=tuple(
-            _token(name, text)
-            for name in names
-            for value in given.get(name, [])
-            for text in value.split(",")
-        ),
+        identifiers=_identifiers(given),
         updated_from=since,
         updated_before=before,
         after=after(given),
@@ -109,15 +115,31 @@ def _wanted(given: Mapping[str, list[str]]) -> Wanted:
     )
 
 
+def _identifiers(given: Mapping[str, list[str]]) -> tuple[Identifier, ...]:
+    """Read the referral's own identifiers: any one of a list may fit."""
+    name, text = _one_spelling(given, "identifier", "ServiceRequest.identifier")
+    found = tuple(_token(name, each) for each in text.split(",")) if text else ()
+    if any(token.system == NHS_NUMBER_SYSTEM for token in found):
+        raise malformed(name, "a referral's identifier; a person is found by patient:identifier")
+    return found
+
+
 def _nhs_number(given: Mapping[str, list[str]]) -> NhsNumber | None:
-    for name in ("patient:identifier", "patient.identifier"):
-        text = single(given, name)
-        if text:
-            token = _token(name, text)
-            if token.system != NHS_NUMBER_SYSTEM:
-                raise malformed(name, f"{NHS_NUMBER_SYSTEM}|number")
-            return read(name, "an NHS number of ten digits", partial(NhsNumber, token.value))
-    return None
+    name, text = _one_spelling(given, "patient:identifier", "patient.identifier")
+    if text is None:
+        return None
+    token = _token(name, text)
+    if token.system != NHS_NUMBER_SYSTEM:
+        raise malformed(name, f"{NHS_NUMBER_SYSTEM}|number")
+    return read(name, "an NHS number of ten digits", partial(NhsNumber, token.value))
+
+
+def _one_spelling(given: Mapping[str, list[str]], *names: str) -> tuple[str, str | None]:
+    """Take a parameter that may be spelt in two ways and given in one of them."""
+    present = [name for name in names if name in given] or [names[0]]
+    if len(present) > 1:
+        raise malformed(present[0], f"given once, not beside {present[1]}")
+    return present[0], single(given, present[0])
 
 
 def _token(name: str, text: str) -> Identifier:

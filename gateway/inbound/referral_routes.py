@@ -26,9 +26,6 @@ from gateway.referral.json import Json, JsonObject, child, objects, string
 from gateway.referral.lifecycle import ReferralState
 from gateway.referral.model import Door, Receipt
 
-_BUNDLES = ("transaction", "collection")
-
-
 routes = flask.Blueprint("referrals", __name__)
 
 
@@ -44,7 +41,7 @@ def post_referral() -> flask.Response:
     return to_response(_receipt_answer(receipt, tree))
 
 
-@routes.post("/")
+@routes.post("/", strict_slashes=False)
 @needs(Scope.REFERRAL_CREATE)
 def post_transaction() -> flask.Response:
     """Take a referral as a FHIR transaction: all of it, or nothing."""
@@ -60,7 +57,10 @@ def post_transaction() -> flask.Response:
 def _taken(tree: JsonObject) -> JsonObject:
     """Take a ServiceRequest with contained resources, or a Bundle that brings one."""
     kind = string(tree, "resourceType")
-    if kind == "ServiceRequest" or (kind == "Bundle" and string(tree, "type") in _BUNDLES):
+    if kind == "Bundle" and string(tree, "type") == "transaction":
+        _check_transaction(tree)
+        return tree
+    if kind == "ServiceRequest" or (kind == "Bundle" and string(tree, "type") == "collection"):
         return tree
     raise InvalidMessageError(
         Fault(

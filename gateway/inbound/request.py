@@ -9,12 +9,13 @@ import binascii
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import flask
 
 from gateway.errors import (
+    BodyTooLargeError,
     Fault,
     GatewayError,
     HeaderError,
@@ -50,7 +51,7 @@ API_MAJOR = 1
 
 _JSON_TYPES = (FHIR_JSON, "application/json")
 _ANY = ("*/*", "application/*")
-_VERSION = re.compile(r"version\s*=\s*\"?(\d{1,4})(?:\.\d{1,6}){0,2}")
+_VERSION = re.compile(r"(?<![\w-])version\s*=\s*\"?(\d{1,4})(?:\.\d{1,6}){0,2}", re.IGNORECASE)
 
 
 def check_accept() -> None:
@@ -87,6 +88,7 @@ def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
 
     Raises:
         HeaderError: an id is missing or is not a UUID.
+        BodyTooLargeError: the body is longer than the limit.
     """
     faults: list[Fault] = []
     request_id = _uuid_header("X-Request-Id", ids_required, faults)
@@ -94,7 +96,7 @@ def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
     if faults:
         raise HeaderError(*faults)
     flask.g.ids = (request_id, correlation_id)
-    body = flask.request.get_data(cache=False)
+    body = _body()
     return Envelope(
         door=door,
         sender=sender,
@@ -103,6 +105,21 @@ def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
         body=body,
         body_sha256=hashlib.sha256(body).hexdigest(),
     )
+
+
+def _body() -> bytes:
+    """Read the body. One of unknown length would be cut at the limit, so read a byte further."""
+    limit: int = flask.current_app.config["MAX_CONTENT_LENGTH"]
+    flask.request.max_content_length = limit + 1
+    body = flask.request.get_data(cache=False)
+    if len(body) > limit:
+        raise BodyTooLargeError(
+            Fault(
+                code=IssueCode.TOO_LONG,
+                diagnostics=f"The body is longer than {limit} bytes; send less, or in parts.",
+            )
+        )
+    return body
 
 
 def read_body(sent: Envelope) -> JsonObject:
@@ -192,19 +209,14 @@ def to_response(answer: Answer) -> flask.Response:
 
 
 def echo_ids(response: flask.Response) -> flask.Response:
-    """Carry both X- ids in every answer: the sender's own where they were good."""
+    """Carry both X- ids in every answer: the sender's own, as spelt, where they were good."""
     names = ("X-Request-Id", "X-Correlation-Id")
-    for name, value in zip(names, flask.g.get("ids") or _sent_ids(), strict=True):
+    for name, given in zip(names, flask.g.get("ids") or (None, None), strict=True):
+        sent = flask.request.headers.get(name)
+        value = sent if sent and _is_uuid(sent) else given
         if value:
             response.headers[name] = value
     return response
-
-
-def _sent_ids() -> Mapping[str, str] | list[str | None]:
-    return [
-        text if text and _is_uuid(text) else None
-        for text in map(flask.request.headers.get, ("X-Request-Id", "X-Correlation-Id"))
-    ]
 
 
 def _uuid_header(name: str, required: bool, faults: list[Fault]) -> str:  # noqa: FBT001

@@ -22,6 +22,9 @@ from gateway.referral.identifiers import ReferralId
 from gateway.referral.json import JsonObject
 
 MAX_PAGE = 200
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2999, 1, 1, tzinfo=UTC)
+_UNLINKED = frozenset({"_after", "_format"})
 _T = TypeVar("_T")
 
 
@@ -45,6 +48,9 @@ def parameters(known: frozenset[str]) -> Mapping[str, list[str]]:
                 diagnostics=f"Only these parameters are supported here: {', '.join(sorted(known))}.",
             )
         )
+    empty = [name for name in given if not all(given.getlist(name))]
+    if empty:
+        raise malformed(empty[0], "left out, or given with a value")
     return {name: given.getlist(name) for name in given}
 
 
@@ -55,7 +61,7 @@ _DATE = re.compile(
 
 
 def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | None]:
-    """Read `_lastUpdated`, once or twice, as a half-open period."""
+    """Read `_lastUpdated` as a half-open period; given more than once, all of them hold."""
     since: datetime | None = None
     before: datetime | None = None
     for text in given.get("_lastUpdated", []):
@@ -65,25 +71,32 @@ def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | 
                              " gt2026-01-31T09:00:00Z")  # fmt: skip
         start, end = _moments(found)
         prefix = found["prefix"] or "eq"
-        if prefix in ("ge", "eq"):
-            since = start
-        if prefix == "gt":
-            since = end
-        if prefix in ("le", "eq"):
-            before = end
-        if prefix == "lt":
-            before = start
+        if prefix in ("ge", "gt", "eq"):
+            since = max(since or _EARLIEST, end if prefix == "gt" else start)
+        if prefix in ("le", "lt", "eq"):
+            before = min(before or _LATEST, start if prefix == "lt" else end)
     return since, before
 
 
 def _moments(found: re.Match[str]) -> tuple[datetime, datetime]:
     """Return the first instant of a date or time, and the first one after it."""
     text = found["moment"].replace(" ", "+")  # an unescaped + arrives as a blank
-    moment = read("_lastUpdated", "a real date", lambda: datetime.fromisoformat(text))
-    if found["time"]:
-        return moment.astimezone(UTC), moment.astimezone(UTC) + timedelta(microseconds=1)
-    first = moment.replace(tzinfo=UTC)
-    return first, first + timedelta(days=1)
+    moment = read("_lastUpdated", "a real date", lambda: _instant(text))
+    return moment, moment + (timedelta(microseconds=1) if found["time"] else timedelta(days=1))
+
+
+def _instant(text: str) -> datetime:
+    """Read a time with its offset, or the start of a day in UTC, if it is one we can count from.
+
+    Raises:
+        ValueError: it is no time, or too near to the ends of the calendar.
+    """
+    moment = datetime.fromisoformat(text)
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if not _EARLIEST <= moment <= _LATEST:
+        msg = "out of range"
+        raise ValueError(msg)
+    return moment.astimezone(UTC)
 
 
 def count(given: Mapping[str, list[str]]) -> int:
@@ -103,7 +116,7 @@ def after(given: Mapping[str, list[str]]) -> tuple[datetime, str] | None:
         return None
     try:
         moment, _, row = base64.urlsafe_b64decode(text).decode("ascii").partition("|")
-        return datetime.fromisoformat(moment), ReferralId(row)
+        return _instant(moment), ReferralId(row)
     except (binascii.Error, ValueError):
         raise malformed("_after", "the one of a next link") from None
 
@@ -117,11 +130,11 @@ def page_of(
 ) -> JsonObject:
     """Make the searchset. The next link carries the search by reference to its place only.
 
-    A link repeats the parameters, and a search by patient repeats the NHS number; so links
-    of such a search leave it out, and the client adds it again.
+    A link repeats the parameters, except the NHS number of a search by patient: the caller
+    puts the person's handle (`_subject`) into `given` instead.
     """
     base_url = house().base_url
-    kept = {n: v for n, v in given.items() if not n.startswith("patient") and n != "_after"}
+    kept = {n: v for n, v in given.items() if not n.startswith("patient") and n not in _UNLINKED}
     self_url = f"{base_url}/{kind}" + (f"?{urlencode(kept, doseq=True)}" if kept else "")
     next_url = None
     if place is not None:

@@ -12,8 +12,14 @@ from dataclasses import dataclass
 from gateway.errors import DirectoryFileError
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import DirectoryApplied
-from gateway.mapping.directory_file import DirectoryRow, Kind, noun_of, read_directory_file
-from gateway.referral.directory import Agreement, Service
+from gateway.mapping.directory_file import (
+    DirectoryRow,
+    Kind,
+    Noun,
+    noun_of,
+    read_directory_file,
+)
+from gateway.referral.directory import Agreement, Practice, Service
 from gateway.store import directory
 
 
@@ -100,14 +106,20 @@ def _loose_ends(rows: Iterable[DirectoryRow]) -> Iterable[str]:
     known_as: dict[str, str] = {}
     for row in rows:
         noun = noun_of(row.kind, row.body)
-        named: list[tuple[Kind, str]] = []
         if isinstance(noun, Service):
-            named = [(Kind.PROVIDER, noun.provider), (Kind.ENDPOINT, noun.endpoint)]
             other = known_as.setdefault(noun.dos_service_id, row.key)
             if other != row.key:
                 yield f"service {row.key}: its dos_service_id is also that of {other}"
-        if isinstance(noun, Agreement):
-            named = [(Kind.PRACTICE, noun.practice), (Kind.PROVIDER, noun.counterparty)]
-        for kind, key in named:
+        for kind, key in _named_by(noun):
             if (kind, key) not in there:
                 yield f"{row.kind} {row.key}: there is no {kind} {key}"
+
+
+def _named_by(noun: Noun) -> Iterable[tuple[Kind, str]]:
+    if isinstance(noun, Service):
+        yield from ((Kind.PROVIDER, noun.provider), (Kind.ENDPOINT, noun.endpoint))
+        yield from ((Kind.COMMISSIONER, each) for each in noun.commissioners)
+    if isinstance(noun, Agreement):
+        yield from ((Kind.PRACTICE, noun.practice), (Kind.PROVIDER, noun.counterparty))
+    if isinstance(noun, Practice) and noun.commissioner is not None:
+        yield Kind.COMMISSIONER, noun.commissioner

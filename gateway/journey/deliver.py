@@ -87,8 +87,8 @@ def _claim(worker: str, gateway: Gateway) -> Delivery | None:
                 )
             )
             if tx.at >= before.give_up_at:
+                # The version moves on with it, so the release below finds the lease gone.
                 settle.give_up(tx, claimed, present, gateway, reason="NO_WORKER_RETURNED")
-                return None
         else:
             referrals.change(tx, present, replace(present, state=ReferralState.IN_FLIGHT))
         return claimed

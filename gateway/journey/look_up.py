@@ -14,6 +14,7 @@ from gateway.journey.gateway import Gateway
 from gateway.referral.identifiers import (
     DeliveryId,
     DosServiceId,
+    Handle,
     NhsNumber,
     OdsCode,
     ReferralId,
@@ -70,10 +71,12 @@ def own_referral(
 class Wanted:
     """What a practice searches its own referrals for; all conditions hold together.
 
-    `after` is the place of the last one of the page before: when it moved, and its id.
+    `subject` is a person by the handle that this practice's referrals carry. `after` is the
+    place of the last one of the page before: when it came in, and its id.
     """
 
     id: ReferralId | None = None
+    subject: Handle | None = None
     nhs_number: NhsNumber | None = None
     identifiers: tuple[Identifier, ...] = ()
     updated_from: datetime | None = None
@@ -90,10 +93,11 @@ def own_referrals(
     A number that this practice has never sent is nobody: an empty result, not an error.
     """
     with gateway.store.reading() as view:
-        subjects = None
+        subjects = frozenset({wanted.subject}) if wanted.subject else None
         if wanted.nhs_number is not None:
             handle = persons.find_handle(view, sender.ods, wanted.nhs_number)
-            subjects = frozenset({handle} if handle else ())
+            found = frozenset({handle} if handle else ())
+            subjects = found if subjects is None else found & subjects
         search = Search(
             practice=sender.ods,
             id=wanted.id,

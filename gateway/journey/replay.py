@@ -5,6 +5,7 @@ closed referral. A replay walks the same corridor as any other release: it decid
 again when the worker sends; it can never make a decision milder.
 """
 
+import hashlib
 from dataclasses import replace
 
 from gateway.consent.decide import Effect, Verdict
@@ -48,14 +49,15 @@ def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
             msg = f"{reference} is {present.state}, not held; there is nothing to replay"
             raise IllegalMoveError(msg)
         service = DirectoryAsOf(tx, tx.at).service(present.service)
-        incoming = read_referral(read_json(referrals.body_of(tx, present.id)))
+        received = referrals.body_of(tx, present.id)
+        incoming = read_referral(read_json(received))
         answer = consider(
             tx,
             gateway,
             incoming,
             Candidate(service=service, purpose=present.purpose),
             practice=present.practice,
-            payload_hash_ok=True,
+            payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
         )
         earlier = _earlier(tx, present)
         delivery_id = earlier[0].id if earlier else DeliveryId.of(gateway.new_uuid())

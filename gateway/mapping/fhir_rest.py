@@ -22,6 +22,9 @@ DELIVERY_SYSTEM = f"{OWN_BASE}/Id/delivery"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _TASK_CODE = "http://hl7.org/fhir/CodeSystem/task-code"
 _NOT_FORWARDED = frozenset({"MessageHeader"})
+_LINKS = frozenset({"reference", "url", "valueUri", "valueUrl", "valueUuid"})
+"""Elements that may name another resource of the message. Source: FHIR R4, http.html,
+section 3.1.0.11.2: Reference.reference, and elements of type uri, url or uuid."""
 
 
 def transaction_for(message: JsonObject, referral: Referral, delivery: Delivery) -> JsonObject:
@@ -73,16 +76,17 @@ def _rewrites(parts: Index, names: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _rewritten(value: JsonObject, rewrites: Mapping[str, str]) -> JsonObject:
-    """Point every reference inside the message to the part's new name, in place."""
+    """Point every link inside the message to the part's new name, in place."""
     waiting: list[Json] = [value]
     while waiting:
         node = waiting.pop()
         if isinstance(node, list):
             waiting.extend(node)
         elif isinstance(node, dict):
-            reference = node.get("reference")
-            if isinstance(reference, str) and reference in rewrites:
-                node["reference"] = rewrites[reference]
+            for key in _LINKS & node.keys():
+                link = node[key]
+                if isinstance(link, str) and link in rewrites:
+                    node[key] = rewrites[link]
             waiting.extend(node.values())
     return value
 

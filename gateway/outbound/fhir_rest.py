@@ -34,6 +34,9 @@ MEDIA_TYPE = "application/fhir+json"
 _TRY_LATER = frozenset({408, 425, 429})
 _LONGEST_WISH = timedelta(hours=24)
 
+_Trust = tuple[str, int] | None
+"""The CA file to trust and when it was last changed; None: the system's authorities."""
+
 
 class FhirRest:
     """Sends transactions to FHIR servers. One session for each server and thread.
@@ -84,24 +87,40 @@ class FhirRest:
             raise _lost(error, call) from error
 
     def _session(self, endpoint: Endpoint, call: Call) -> requests.Session:
-        """Return this thread's session for an endpoint; its lines serve this call now."""
-        sessions: dict[tuple[str, str | None], tuple[requests.Session, LineAdapter]]
+        """Return this thread's session for an endpoint; its lines serve this call now.
+
+        A CA file that was replaced is trusted at once, and the one before no longer.
+
+        Raises:
+            OSError: the CA file cannot be read.
+        """
+        sessions: dict[str, tuple[_Trust, requests.Session, LineAdapter]]
         sessions = getattr(self._local, "sessions", {})
         self._local.sessions = sessions
-        key = (endpoint.address, endpoint.ca_file)
-        if key not in sessions:
-            sessions[key] = self._new_session(endpoint)
-        session, line = sessions[key]
+        trust = self._trust(endpoint)
+        known = sessions.get(endpoint.address)
+        if known is None or known[0] != trust:
+            if known is not None:
+                known[1].close()
+            sessions[endpoint.address] = known = (trust, *_new_session(trust))
+        _, session, line = known
         line.context.call = call
         return session
 
-    def _new_session(self, endpoint: Endpoint) -> tuple[requests.Session, LineAdapter]:
-        session, line = requests.Session(), LineAdapter()
-        session.trust_env = False
-        session.verify = str(self._certificates / endpoint.ca_file) if endpoint.ca_file else True
-        session.adapters.clear()  # nothing leaves without TLS
-        session.mount("https://", line)
-        return session, line
+    def _trust(self, endpoint: Endpoint) -> _Trust:
+        if endpoint.ca_file is None:
+            return None
+        ca_file = self._certificates / endpoint.ca_file
+        return str(ca_file), ca_file.stat().st_mtime_ns
+
+
+def _new_session(trust: _Trust) -> tuple[requests.Session, LineAdapter]:
+    session, line = requests.Session(), LineAdapter()
+    session.trust_env = False
+    session.verify = trust[0] if trust else True
+    session.adapters.clear()  # nothing leaves without TLS
+    session.mount("https://", line)
+    return session, line
 
 
 def _headers(parcel: Parcel) -> dict[str, str]:
@@ -120,7 +139,7 @@ def _lost(error: OSError, call: Call) -> DestinationUnreachableError | NoReplyEr
     """Tell a connection that was never made from one that failed once sending had begun."""
     if call.has_spoken:
         return NoReplyError("the connection broke, or its time ended, before a whole answer came")
-    if isinstance(error, requests.exceptions.SSLError):
+    if call.is_distrusted:
         msg = "the destination's certificate is not one that its endpoint trusts"
         return DestinationUnreachableError(msg)
     if isinstance(error, requests.Timeout):

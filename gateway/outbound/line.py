@@ -19,11 +19,13 @@ class Call:
     """One attempt. `deadline` is of the monotonic clock, in seconds.
 
     `has_spoken` turns true with the first byte of a message: from then on, nobody knows what
-    the other end has unless it says so.
+    the other end has unless it says so. `is_distrusted`: the other end showed a certificate
+    that does not prove who it is.
     """
 
     deadline: float
     has_spoken: bool = False
+    is_distrusted: bool = False
 
     def left(self) -> float:
         """Tell how many seconds are left, more than none.
@@ -59,7 +61,11 @@ class _Socket(ssl.SSLSocket):
         left = self._call.left()
         own = self.gettimeout()
         self.settimeout(left if own is None else min(own, left))
-        super().do_handshake(block)
+        try:
+            super().do_handshake(block)
+        except ssl.SSLCertVerificationError:
+            self._call.is_distrusted = True
+            raise
 
     def send(self, data: Any, flags: int = 0) -> int:  # noqa: ANN401  # any buffer
         """Send some of the message."""

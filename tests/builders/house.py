@@ -208,7 +208,7 @@ def build_house(database_url: str) -> House:
         lease=timedelta(seconds=30), margin=timedelta(seconds=1), hold_due=timedelta(days=2),
     )  # fmt: skip
     gateway = Gateway(
-        store=store, policy=POLICY, schedule=schedule, ods=OdsCode("X26XG"),
+        store=store, policy=POLICY, schedule=schedule, ods=OdsCode("XGW01"),
         destinations={Transport.FHIR_REST: destination}, clock=clock, chance=lambda: 0.0,
     )  # fmt: skip
     app = build_front_door(

@@ -9,15 +9,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-CA_FILE = "trusted-ca.pem"
+CA_FILE, OTHER_CA_FILE = "trusted-ca.pem", "another-ca.pem"
 DAY = timedelta(days=1)
 
 
 def make_certificates(folder: Path) -> None:
-    """Write CA_FILE and `good`, `expired`, `wrong-name` and `other-ca`, each with its key."""
+    """Write the CA files, and `good`, `expired`, `wrong-name` and `other-ca`, each with its key."""
     trusted, trusted_key = _authority("Trusted")
     other, other_key = _authority("Another")
     (folder / CA_FILE).write_bytes(_pem(trusted))
+    (folder / OTHER_CA_FILE).write_bytes(_pem(other))
     good, past = timedelta(days=1), -timedelta(hours=1)
     _issue(folder / "good", trusted, trusted_key, "localhost", good)
     _issue(folder / "expired", trusted, trusted_key, "localhost", past)
@@ -74,9 +75,7 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
         .not_valid_after(now + ends_in)
-        .add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
 

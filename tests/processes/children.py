@@ -14,27 +14,31 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from multiprocessing.context import ForkServerProcess
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["gateway.app", "gateway.cli.main", "gateway.cli.serve", "tests.processes.dying"]
+    [
+        "gateway.app",
+        "gateway.cli.main",
+        "gateway.cli.serve",
+        "gateway.inbound.front_door",
+        "gateway.outbound.worker",
+        "tests.processes.dying",
+    ]
 )
 
 
-def start(target: Callable[..., None], *arguments: Any, log: Path) -> ForkServerProcess:
+def start(target: Callable[..., None], *arguments: object, log: Path) -> ForkServerProcess:
     """Start a function in a child; its words go to the log."""
     process = _context.Process(target=_run, args=(target, arguments, log))
     process.start()
     return process
 
 
-def start_gateway(
-    *arguments: str, environment: Mapping[str, str], log: Path
-) -> ForkServerProcess:
+def start_gateway(*arguments: str, environment: Mapping[str, str], log: Path) -> ForkServerProcess:
     """Start `gateway <arguments>` in a child."""
     return start(_gateway, arguments, dict(environment), log=log)
 
@@ -62,10 +66,11 @@ def kill(process: ForkServerProcess) -> None:
     if process.pid is not None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
     process.join()
 
 
-def _run(target: Callable[..., None], arguments: Sequence[Any], log: Path) -> None:
+def _run(target: Callable[..., None], arguments: Sequence[object], log: Path) -> None:
     os.setsid()
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.dup2(output, 1)

@@ -1,6 +1,7 @@
 """How a receiver may behave: each conduct by its name, which is the path it answers at."""
 
 import gzip
+import hashlib
 import json
 import socket
 import ssl
@@ -29,11 +30,12 @@ class Given:
     keep: Callable[[], bool]
 
 
+Tree = dict[str, Any]
 Conduct = Callable[[Given], bool]
 """Answers a request; tells whether the connection is good for another."""
 
 
-def say(given: Given, status: int, tree: Any, **headers: str) -> bool:
+def say(given: Given, status: int, tree: Tree, **headers: str) -> bool:
     given.line.sendall(_answer(status, json.dumps(tree).encode(), headers))
     return True
 
@@ -45,7 +47,7 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> bytes:
     return f"HTTP/1.1 {status} Because\r\n{lines}\r\n".encode() + body
 
 
-def _response(given: Given, status: str = "201 Created") -> Any:
+def _response(given: Given, status: str = "201 Created") -> Tree:
     entries = json.loads(given.body)["entry"]
     return {
         "resourceType": "Bundle",
@@ -54,7 +56,7 @@ def _response(given: Given, status: str = "201 Created") -> Any:
     }
 
 
-def _outcome(code: str) -> Any:
+def _outcome(code: str) -> Tree:
     issue = {"severity": "error", "code": code, "diagnostics": CANARY}
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
@@ -68,6 +70,11 @@ def take(given: Given) -> bool:
 
 def take_slowly(given: Given) -> bool:
     time.sleep(0.1)
+    return take(given)
+
+
+def take_in_a_second(given: Given) -> bool:
+    time.sleep(1)
     return take(given)
 
 
@@ -99,10 +106,12 @@ def drip(data: Callable[[Given], bytes], *, at_once: int) -> Conduct:
     def drop_by_drop(given: Given) -> bool:
         whole = data(given)
         given.line.sendall(whole[:at_once])
-        with suppress(OSError):
-            for position in range(at_once, len(whole)):
-                given.line.sendall(whole[position : position + 1])
-                time.sleep(0.1)
+        given.line.settimeout(0.1)
+        for position in range(at_once, len(whole)):
+            with suppress(TimeoutError):
+                given.line.recv(1)
+                break  # the caller went away
+            given.line.sendall(whole[position : position + 1])
         return False
 
     return drop_by_drop
@@ -137,9 +146,9 @@ def half_then(rude: Callable[[ssl.SSLSocket], None]) -> Conduct:
     return break_off
 
 
-def send(data: bytes, **headers: str) -> Conduct:
+def send(data: bytes, status: int = 200, **headers: str) -> Conduct:
     def send_bytes(given: Given) -> bool:
-        given.line.sendall(_answer(200, data, headers))
+        given.line.sendall(_answer(status, data, headers))
         return True
 
     return send_bytes
@@ -164,6 +173,17 @@ def _some_parts(given: Given) -> bool:
     return say(given, 200, response)
 
 
+def _huge(given: Given) -> bool:
+    """A good answer, but for five million blanks at its end."""
+    return send(json.dumps(_response(given)).encode() + b" " * 5_000_000)(given)
+
+
+def _zipped_huge(given: Given) -> bool:
+    """The same, packed although the caller asked for it unpacked."""
+    whole = json.dumps(_response(given)).encode() + b" " * 50_000_000
+    return send(gzip.compress(whole), Content_Encoding="gzip")(given)
+
+
 def _part_refused(given: Given) -> bool:
     response = _response(given)
     response["entry"][-1] = {"response": {"status": "422", "outcome": _outcome("invalid")}}
@@ -175,9 +195,17 @@ def _speak_no_http(given: Given) -> bool:
     return False
 
 
+def _mixed(given: Given) -> bool:
+    """Misbehave at the first attempt of most keys, in a way that the key itself chooses."""
+    ways = (take, take, take_and_hang, take_and_reset, hang, answer(503))
+    return first(ways[hashlib.sha256(given.body).digest()[0] % len(ways)])(given)
+
+
 CONDUCTS: Mapping[str, Conduct] = {
     "ok": take,
+    "mixed": _mixed,
     "slow": take_slowly,
+    "answers-in-a-second": take_in_a_second,
     "hangs": hang,
     "hangs-once": first(hang),
     "takes-and-hangs-once": first(take_and_hang),
@@ -191,9 +219,7 @@ CONDUCTS: Mapping[str, Conduct] = {
     "closes-mid-body": half_then(lambda line: line.close()),
     "no-http": _speak_no_http,
     "500": answer(500, "exception"),
-    "502-html": lambda given: bool(
-        given.line.sendall(_answer(502, b"<html>", {"Content-Type": "text/html"})) or True
-    ),
+    "502-html": send(b"<html>", 502, Content_Type="text/html"),
     "503": answer(503, "transient"),
     "503-seconds": answer(503, "transient", Retry_After="120"),
     "503-date": _busy_until,
@@ -216,7 +242,7 @@ CONDUCTS: Mapping[str, Conduct] = {
     "200-malformed": send(b'{"resourceType": "Bundle", "type": "transaction-resp'),
     "200-list": send(b"[1, 2]"),
     "200-deep": send(b"[" * 100_000),
-    "200-huge": send(b" " * (5 * 1024 * 1024)),
-    "200-zipped-huge": send(gzip.compress(bytes(64 * 1024 * 1024)), Content_Encoding="gzip"),
+    "200-huge": _huge,
+    "200-zipped-huge": _zipped_huge,
     "200-falsely-zipped": send(b"not gzip", Content_Encoding="gzip"),
 }

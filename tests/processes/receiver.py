@@ -24,7 +24,15 @@ from tests.processes.certificates import CA_FILE, make_certificates
 from tests.processes.children import start
 from tests.processes.conducts import CONDUCTS, Given, reset
 
-SERVERS = ("good", "elsewhere", "expired", "wrong-name", "other-ca", "never-shakes-hands")
+SERVERS = (
+    "good",
+    "elsewhere",
+    "expired",
+    "wrong-name",
+    "other-ca",
+    "never-shakes-hands",
+    "hangs-up",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ def running_receiver(folder: Path) -> Iterator[Receiver]:
     (folder / "events.jsonl").touch()
     process = start(receive, folder, log=folder / "receiver.log")
     try:
-        until(lambda: (folder / "ports.json").exists())
+        until((folder / "ports.json").exists)
         yield Receiver(folder)
     finally:
         process.kill()
@@ -83,7 +91,7 @@ def running_receiver(folder: Path) -> Iterator[Receiver]:
 def receive(folder: Path) -> None:
     """Serve for ever on one port for each of SERVERS."""
     book = _Book(folder / "events.jsonl")
-    ports = {}
+    ports: dict[str, int] = {}
     for name in SERVERS:
         server = _Server(("127.0.0.1", 0), _handler(name, book, _context(folder, name), ports))
         ports[name] = server.server_address[1]
@@ -122,17 +130,16 @@ class _Book:
         """Take a transaction in once; tell whether its bytes are those that came before."""
         with self._lock:
             before = self._kept.setdefault(at["key"], at["sha256"])
-            if self._write("kept", at) and before != at["sha256"]:
-                self._write("conflict", at)
-            return before == at["sha256"]
+            is_same: bool = before == at["sha256"]
+            self._write("kept" if is_same else "conflict", at)
+            return is_same
 
-    def _write(self, event: str, at: Mapping[str, Any]) -> bool:
+    def _write(self, event: str, at: Mapping[str, Any]) -> None:
         os.write(self._file, json.dumps({"event": event, **at}).encode() + b"\n")
-        return True
 
 
 def _context(folder: Path, name: str) -> ssl.SSLContext | None:
-    if name == "never-shakes-hands":
+    if name in ("never-shakes-hands", "hangs-up"):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     chain = folder / ("good" if name == "elsewhere" else name)
@@ -149,7 +156,8 @@ def _handler(
             if context is None:
                 book.note("began", _what(server, "", {}, b""))
                 line.recv(65536)  # the caller's greeting
-                line.recv(65536)  # until the caller goes away
+                if server == "never-shakes-hands":
+                    line.recv(65536)  # until the caller goes away
                 return
             with suppress(OSError), context.wrap_socket(line, server_side=True) as secure:
                 while _served(secure, server, book, ports):
@@ -195,8 +203,7 @@ def _what(server: str, path: str, headers: Mapping[str, str], body: bytes) -> di
 def _read(line: ssl.SSLSocket) -> tuple[str, dict[str, str], bytes] | None:
     received = b""
     while b"\r\n\r\n" not in received:
-        more = line.recv(65536)
-        if not more:
+        if not (more := line.recv(65536)):
             return None
         received += more
     head, _, body = received.partition(b"\r\n\r\n")
@@ -204,7 +211,9 @@ def _read(line: ssl.SSLSocket) -> tuple[str, dict[str, str], bytes] | None:
     pairs = (each.partition(":") for each in lines)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     while len(body) < int(headers.get("content-length", "0")):
-        body += line.recv(65536)
+        if not (more := line.recv(65536)):
+            return None
+        body += more
     return first.split(" ")[1].removeprefix("/"), headers, body
 
 

@@ -1,0 +1,58 @@
+"""Parcels as the walk makes them, for destinations that are tried without it."""
+
+import hashlib
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from gateway.fhir.json_text import read_json
+from gateway.journey.gateway import Parcel
+from gateway.referral.directory import Endpoint, Transport
+from gateway.referral.identifiers import (
+    ClientId,
+    CorrelationId,
+    DeliveryId,
+    EndpointId,
+    Handle,
+    OdsCode,
+    ReferralId,
+    ReferralReference,
+    RequestId,
+    ServiceId,
+)
+from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.model import Delivery, Door, Referral
+from tests.builders.house import FakeDestination
+from tests.builders.messages import PRACTICE, PROVIDER
+from tests.processes.certificates import CA_FILE
+from tests.processes.installation import message
+
+AMPLE = timedelta(seconds=20)
+NOW = datetime.now(UTC)
+TREE = read_json(message("9000000001"))
+
+
+def parcel(address: str, *, body: bytes | None = None, ca_file: str = CA_FILE) -> Parcel:
+    """One attempt's parcel, as the walk makes it, with a key of its own."""
+    referral = Referral(
+        id=ReferralId.of(uuid.uuid4()), reference=ReferralReference.of(1),
+        practice=OdsCode(PRACTICE), sender=ClientId("gp-one"), subject=Handle("a" * 32),
+        door=Door.REST, request_id=RequestId.of(uuid.uuid4()),
+        correlation_id=CorrelationId.of(uuid.uuid4()), purpose="occupational-health",
+        service=ServiceId("oh-assessment"), provider=OdsCode(PROVIDER),
+        state=ReferralState.IN_FLIGHT, hold=None, closed_because=None, body_sha256="0" * 64,
+        version=2, received_at=NOW, updated_at=NOW,
+    )  # fmt: skip
+    delivery = Delivery(
+        id=DeliveryId.of(uuid.uuid4()), referral=referral.id, service=referral.service,
+        provider=referral.provider, state=DeliveryState.IN_FLIGHT, attempts=1, next_at=NOW,
+        give_up_at=NOW + AMPLE, lease_owner="w", lease_until=NOW + AMPLE, reason=None, version=2,
+        created_at=NOW, updated_at=NOW,
+    )  # fmt: skip
+    sent = FakeDestination().prepare(TREE, referral, delivery) if body is None else body
+    return Parcel(
+        delivery=delivery, referral=referral, body=sent,
+        body_sha256=hashlib.sha256(sent).hexdigest(),
+        endpoint=Endpoint(
+            id=EndpointId("oh"), transport=Transport.FHIR_REST, address=address, ca_file=ca_file
+        ),
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""No patient stands in the database in clear, and no two practices share a name for one."""
+
+import base64
+
+import pytest
+from sqlalchemy import select
+
+from gateway.ledger.entry import TokenRefused
+from gateway.referral.identifiers import NhsNumber, OdsCode
+from gateway.store import persons
+from gateway.store.tables import metadata
+from tests.builders.canary import WORDS, canary_message, canary_referral
+from tests.builders.evidence import work
+from tests.builders.house import House
+from tests.builders.messages import OTHER_PRACTICE, PRACTICE, bars_headers
+
+
+def everything(house: House) -> list[tuple[str, bytes]]:
+    """Every value of every column of every table, with its place."""
+    found = []
+    with house.gateway.store.reading() as view:
+        for table in metadata.sorted_tables:
+            for row in view.connection.execute(select(table)):
+                for name, value in row._mapping.items():
+                    raw = value if isinstance(value, bytes) else str(value).encode()
+                    found.append((f"{table.name}.{name}", raw))
+    return found
+
+
+def test_nothing_of_a_patient_stands_in_any_column_in_clear(house: House) -> None:
+    assert house.post("/ServiceRequest", canary_referral()).status_code == 201
+    assert house.post("/ServiceRequest", canary_referral(consents=[])).status_code == 403
+    assert house.post("/$process-message", canary_message(), **bars_headers()).status_code == 200
+    work(house)
+    values = everything(house)
+    assert len({place.split(".")[0] for place, _ in values}) == len(metadata.sorted_tables)
+    for word in WORDS:
+        for form in (word.encode(), base64.b64encode(word.encode())[:-4]):
+            leaks = [place for place, raw in values if form.lower() in raw.lower()]
+            assert leaks == [], word
+
+
+def test_one_patient_has_another_handle_at_another_practice(house: House) -> None:
+    number = NhsNumber("9990000018")
+    with house.gateway.store.transaction(house.clock.now) as tx:
+        here = persons.meet(tx, OdsCode(PRACTICE), number)
+        there = persons.meet(tx, OdsCode(OTHER_PRACTICE), number)
+        again = persons.meet(tx, OdsCode(PRACTICE), number)
+    assert here == again
+    assert here != there
+
+
+def test_a_patient_without_a_number_is_nobody_known(house: House) -> None:
+    with house.gateway.store.transaction(house.clock.now) as tx:
+        handles = {persons.meet(tx, OdsCode(PRACTICE), None) for _ in range(3)}
+    assert len(handles) == 3
+
+
+def test_an_exception_rolls_back_the_act_and_its_entries(house: House) -> None:
+    def fall() -> None:
+        with house.gateway.store.transaction(house.clock.now) as tx:
+            persons.meet(tx, OdsCode(PRACTICE), None)
+            tx.record(TokenRefused(actor="unknown", practice=None, code="X"))
+            raise RuntimeError
+
+    before = len(everything(house))
+    with pytest.raises(RuntimeError):
+        fall()
+    assert len(everything(house)) == before

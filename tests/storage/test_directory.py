@@ -1,0 +1,143 @@
+"""The directory in versions: nothing is edited, and the past can be read."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import select
+
+from gateway.errors import DirectoryFileError
+from gateway.journey.apply_directory import Plan, apply_directory, plan_directory
+from gateway.referral.directory import AgreementStatus, SwitchValue
+from gateway.referral.identifiers import OdsCode
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.tables import directory_record
+from tests.builders.evidence import entries
+from tests.builders.house import House
+from tests.builders.messages import OTHER_PRACTICE, PRACTICE, PROVIDER
+
+ONE, THERE = OdsCode(PRACTICE), OdsCode(PROVIDER)
+
+
+def plan(house: House, *, end_missing: bool = False, **sections: Any) -> tuple[Plan, str]:
+    text = yaml.safe_dump(house.directory | sections)
+    return plan_directory(text, house.gateway, end_missing=end_missing), text
+
+
+def apply(house: House, *, end_missing: bool = False, **sections: Any) -> Plan:
+    return apply_directory(*plan(house, end_missing=end_missing, **sections), house.gateway)
+
+
+def agreement(house: House, **changed: str) -> list[dict[str, Any]]:
+    return [house.directory["agreements"][0] | changed]
+
+
+def status_at(house: House, at: datetime) -> list[AgreementStatus]:
+    with house.gateway.store.reading() as view:
+        return [a.status for a in DirectoryAsOf(view, at).parties(ONE, THERE).agreements]
+
+
+def versions(house: House, key: str) -> list[tuple[int, datetime, datetime | None]]:
+    columns = (
+        directory_record.c.version,
+        directory_record.c.valid_from,
+        directory_record.c.valid_to,
+    )
+    query = select(*columns).where(directory_record.c.key == key).order_by(columns[0])
+    with house.gateway.store.reading() as view:
+        return [(row[0], row[1], row[2]) for row in view.connection.execute(query)]
+
+
+def test_applying_the_same_file_again_changes_nothing(house: House) -> None:
+    before = entries(house)
+    applied = apply(house)
+    assert not applied.changes_anything
+    assert entries(house) == before
+
+
+def test_a_plan_changes_nothing(house: House) -> None:
+    made, _ = plan(house, agreements=agreement(house, status="withdrawn"))
+    assert [row.key for row in made.changed] == ["dsa-one-oh"]
+    assert made.changes_anything
+    assert status_at(house, house.clock.now) == [AgreementStatus.ACTIVE]
+
+
+def test_a_changed_row_gets_a_new_version_and_the_old_one_ends(house: House) -> None:
+    start = house.clock.now
+    house.clock.move(days=1)
+    apply(house, agreements=agreement(house, status="withdrawn"))
+    now = house.clock.now
+    assert versions(house, "dsa-one-oh") == [(1, start, now), (2, now, None)]
+    assert status_at(house, start) == [AgreementStatus.ACTIVE]
+    assert status_at(house, now) == [AgreementStatus.WITHDRAWN]
+    assert entries(house, "directory.applied")[-1]["changed"] == 1
+
+
+def test_two_changes_at_one_instant_leave_the_last(house: House) -> None:
+    apply(house, agreements=agreement(house, status="suspended"))
+    apply(house, agreements=agreement(house, status="withdrawn"))
+    assert status_at(house, house.clock.now) == [AgreementStatus.WITHDRAWN]
+    assert len(versions(house, "dsa-one-oh")) == 3
+
+
+def test_what_a_file_leaves_out_stays_unless_its_end_was_asked_for(house: House) -> None:
+    left_out = apply(house, agreements=[])
+    assert [row.key for row in left_out.missing] == ["dsa-one-oh"]
+    assert not left_out.changes_anything
+    assert status_at(house, house.clock.now) == [AgreementStatus.ACTIVE]
+    assert apply(house, agreements=[], end_missing=True).changes_anything
+    assert status_at(house, house.clock.now) == []
+    assert entries(house, "directory.applied")[-1]["ended"] == 1
+
+
+def test_a_row_that_comes_back_goes_on_counting_its_versions(house: House) -> None:
+    apply(house, agreements=[], end_missing=True)
+    house.clock.move(days=1)
+    apply(house)
+    assert [number for number, _, _ in versions(house, "dsa-one-oh")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sections", "fault"),
+    [
+        ({"endpoints": []}, "service oh-assessment: there is no endpoint oh"),
+        ({"providers": []}, "agreement dsa-one-oh: there is no provider RX901"),
+        ({"practices": []}, "agreement dsa-one-oh: there is no practice G99001"),
+        ({"commissioners": []}, f"practice {OTHER_PRACTICE}: there is no commissioner QX9"),
+    ],
+    ids=["endpoint", "provider", "practice", "commissioner"],
+)
+def test_a_file_that_would_leave_loose_ends_is_refused(
+    house: House, sections: dict[str, Any], fault: str
+) -> None:
+    before = entries(house)
+    with pytest.raises(DirectoryFileError) as refused:
+        plan(house, end_missing=True, **sections)
+    assert fault in str(refused.value).splitlines()
+    assert entries(house) == before
+
+
+def test_a_service_limited_to_a_commissioner_that_is_not_there_is_refused(house: House) -> None:
+    first, *rest = house.directory["services"]
+    with pytest.raises(DirectoryFileError, match="there is no commissioner QZZ"):
+        plan(house, services=[first | {"commissioners": ["QZZ"]}, *rest])
+
+
+def test_a_service_id_taken_over_from_a_service_that_stays_is_refused(house: House) -> None:
+    other = house.directory["services"][0] | {"id": "another"}
+    with pytest.raises(DirectoryFileError, match="its dos_service_id is also that of"):
+        plan(house, services=[other])
+
+
+def test_a_switch_is_read_as_of_then(house: House) -> None:
+    first, second = house.directory["practices"]
+    start = house.clock.now
+    house.clock.move(hours=1)
+    apply(house, practices=[first | {"switches": {"update_record": False}}, second])
+    with house.gateway.store.reading() as view:
+        then = DirectoryAsOf(view, start).practice(ONE)
+        now = DirectoryAsOf(view, house.clock.now).practice(ONE)
+    assert then is not None
+    assert now is not None
+    assert (then.switches, list(now.switches.values())) == ({}, [SwitchValue.OFF])
