@@ -7,6 +7,7 @@ TOML file (`GATEWAY_CONFIG`). An unknown name is refused, so a misspelt one is n
 
 import base64
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pydantic_settings import (
 )
 
 from gateway.errors import ConfigError, KeyMissingError
+from gateway.fhir.json_text import MAX_BYTES
 
 _PREFIX = "GATEWAY_"
 _NOT_SETTINGS = frozenset({"GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG"})
@@ -53,7 +55,10 @@ class Settings(BaseSettings):
     lookup_key: SecretStr = Field(description="secret: keys the hash that finds an NHS number")
 
     max_body_bytes: int = Field(
-        default=5 * 1024 * 1024, ge=1024, description="bytes; longer messages are refused unread"
+        default=MAX_BYTES,
+        ge=1024,
+        le=MAX_BYTES,
+        description="bytes; longer messages are refused unread",
     )
     token_lifetime: timedelta = Field(
         default=timedelta(minutes=10), description="how long an access token is good for"
@@ -164,6 +169,9 @@ def key_encryption_keys(settings: Settings) -> dict[str, bytes]:
     keys = {}
     for pair in pairs:
         name, _, text = pair.partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", name):
+            msg = "key_encryption_keys holds id:key pairs; an id has up to 32 letters and digits"
+            raise KeyMissingError(msg)
         keys[name] = key_bytes(text, "key_encryption_keys")
     if not keys:
         msg = "key_encryption_keys is empty; `gateway init` makes one"

@@ -72,7 +72,7 @@ def read_json(body: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_D
     if len(body) > max_bytes:
         raise BodyTooLargeError(_too_long(max_bytes))
     text = _decode(body)
-    if _depth(body) > max_depth:
+    if _is_deeper(body, max_depth):
         raise _refusal(IssueCode.STRUCTURE, f"The JSON is nested deeper than {max_depth} levels.")
     if _SURROGATE.search(text) is not None:
         _refuse_lone_surrogates(text)
@@ -129,8 +129,8 @@ def _decode(body: bytes) -> str:
     raise _refusal(IssueCode.INVALID, f"The body is not UTF-8 from {where} on; encode it as UTF-8.")
 
 
-def _depth(body: bytes) -> int:
-    """Count how deep arrays and objects nest, without parsing.
+def _is_deeper(body: bytes, limit: int) -> bool:
+    """Tell whether arrays and objects nest deeper than a limit, without parsing.
 
     Keeps only brackets and quotes, drops what stands between quotes, then peels the
     innermost pairs, one level a turn. Text that is not JSON may give any answer: the
@@ -139,14 +139,12 @@ def _depth(body: bytes) -> int:
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     skeleton = b"".join(body.translate(_BRACKETS, _NOT_STRUCTURE).split(b'"')[::2])
-    depth = 0
-    while skeleton:
+    for _ in range(limit):
         peeled = skeleton.replace(b"[]", b"")
         if len(peeled) == len(skeleton):
-            break
+            return False
         skeleton = peeled
-        depth += 1
-    return depth
+    return b"[]" in skeleton
 
 
 def _scan(text: str) -> Json:

@@ -43,12 +43,14 @@ def build_front_door(
     app = flask.Flask("gateway", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect would repeat the address, query and all
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # it would answer anybody
     app.extensions["house"] = House(gateway=gateway, base_url=base_url, identity=identity)
     app.register_blueprint(ping)
     for routes in (open_routes, referral_routes, bars_routes, read_routes, task_routes):
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)
     app.after_request(echo_ids)
+    app.after_request(_keep_nowhere)
     app.after_request(_log_line)
     app.register_error_handler(GatewayError, _refused)
     app.register_error_handler(HTTPException, _not_routed)
@@ -77,6 +79,13 @@ def _unforeseen(error: Exception) -> flask.Response:
     _log.error("an unforeseen %s at the front door", type(error).__name__)
     answer: Answer = unforeseen()
     return to_response(answer)
+
+
+def _keep_nowhere(response: flask.Response) -> flask.Response:
+    """No cache keeps an answer, and no browser guesses what it is."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _start_clock() -> None:

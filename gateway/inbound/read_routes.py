@@ -3,6 +3,7 @@
 What enters: a search or an id. What leaves: ServiceRequests of the caller's own practice.
 """
 
+import re
 from collections.abc import Mapping
 from functools import partial
 
@@ -34,7 +35,7 @@ from gateway.referral.identifiers import (
     ReferralId,
     normal_system,
 )
-from gateway.referral.model import Identifier
+from gateway.referral.model import ANY_SYSTEM, Identifier
 
 _STATUSES = frozenset(
     {"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"}
@@ -43,7 +44,7 @@ _KNOWN = frozenset(
     {"patient:identifier", "patient.identifier", "identifier", "ServiceRequest.identifier",
      "status", "_id", "_lastUpdated", "_subject", "_count", "_after", "_format"}
 )  # fmt: skip
-_NARROWING = _KNOWN - {"_count", "_after", "_format", "status"}
+_NARROWING = _KNOWN - {"_count", "_after", "_format"}
 
 routes = flask.Blueprint("reads", __name__)
 
@@ -74,7 +75,7 @@ def search_referrals() -> flask.Response:
         raise ParameterError(
             Fault(
                 code=IssueCode.REQUIRED,
-                diagnostics="Search by patient:identifier, identifier, _id or _lastUpdated.",
+                diagnostics="Search by patient:identifier, identifier, status, _id or _lastUpdated.",
             )
         )
     wanted = _wanted(given)
@@ -118,7 +119,7 @@ def _wanted(given: Mapping[str, list[str]]) -> Wanted:
 def _identifiers(given: Mapping[str, list[str]]) -> tuple[Identifier, ...]:
     """Read the referral's own identifiers: any one of a list may fit."""
     name, text = _one_spelling(given, "identifier", "ServiceRequest.identifier")
-    found = tuple(_token(name, each) for each in text.split(",")) if text else ()
+    found = tuple(_own_token(name, each) for each in text.split(",")) if text else ()
     if any(token.system == NHS_NUMBER_SYSTEM for token in found):
         raise malformed(name, "a referral's identifier; a person is found by patient:identifier")
     return found
@@ -140,6 +141,15 @@ def _one_spelling(given: Mapping[str, list[str]], *names: str) -> tuple[str, str
     if len(present) > 1:
         raise malformed(present[0], f"given once, not beside {present[1]}")
     return present[0], single(given, present[0])
+
+
+def _own_token(name: str, text: str) -> Identifier:
+    """Read `system|value`, or a value alone; an NHS number alone is none of a referral's."""
+    if "|" in text:
+        return _token(name, text)
+    if re.fullmatch(r"[0-9]{10}", text) and NhsNumber(text).checks:
+        raise malformed(name, "a referral's identifier; a person is found by patient:identifier")
+    return Identifier(ANY_SYSTEM, text)
 
 
 def _token(name: str, text: str) -> Identifier:

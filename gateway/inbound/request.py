@@ -126,7 +126,7 @@ def read_body(sent: Envelope) -> JsonObject:
     """Read the body as a FHIR resource whose structure is right.
 
     Raises:
-        UnsupportedMediaTypeError: the Content-Type is not FHIR JSON in UTF-8.
+        UnsupportedMediaTypeError: the body is packed, or not FHIR JSON in UTF-8.
         InvalidMessageError: every fault of the body.
     """
     content_type, _, parameters = flask.request.headers.get("Content-Type", "").partition(";")
@@ -138,6 +138,13 @@ def read_body(sent: Envelope) -> JsonObject:
             Fault(
                 code=IssueCode.NOT_SUPPORTED,
                 diagnostics=f"Send Content-Type: {FHIR_JSON}, in UTF-8.",
+            )
+        )
+    if flask.request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError(
+            Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                diagnostics="A packed body is not taken here. Send it without Content-Encoding.",
             )
         )
     tree = read_json(sent.body)

@@ -13,7 +13,7 @@ import hashlib
 from dataclasses import replace
 
 from gateway.consent.decide import Effect
-from gateway.errors import DamagedRecordError, DeliveryError, KeyMissingError, MessageError
+from gateway.errors import DamagedRecordError, DeliveryError, MessageError
 from gateway.fhir.json_text import read_json
 from gateway.fhir.read_referral import read_referral
 from gateway.journey import settle
@@ -52,13 +52,14 @@ def deliver_next(worker: str, gateway: Gateway) -> bool:
 
     Raises:
         StoreUnavailableError: nothing is lost; the lease ends and another worker takes over.
+        KeyMissingError: as above; the operator must restore the key before the time is up.
     """
     claimed = _claim(worker, gateway)
     if claimed is None:
         return False
     try:
         parcel = _release(claimed, gateway)
-    except (DamagedRecordError, KeyMissingError, MessageError):
+    except (DamagedRecordError, MessageError):
         settle.unsendable(claimed, gateway)
         return True
     if parcel is not None:

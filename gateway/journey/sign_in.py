@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import TokenIssued, TokenRefused
 from gateway.referral.directory import Client
-from gateway.referral.identifiers import ClientId
+from gateway.referral.identifiers import ClientId, OdsCode
 from gateway.referral.model import Sender
 from gateway.store import tokens
 from gateway.store.directory import DirectoryAsOf
+from gateway.store.engine import Transaction
 
 
 def registered_client(gateway: Gateway, client: ClientId | None) -> Client | None:
@@ -45,7 +46,7 @@ def issue_token(
         tx.record(
             TokenIssued(
                 actor=sender.client,
-                practice=sender.ods,
+                practice=_practice(tx, sender.ods),
                 client=sender.client,
                 ods=sender.ods,
                 scopes=tuple(sorted(sender.scopes)),
@@ -59,7 +60,12 @@ def refuse_token(gateway: Gateway, client: Client | None, code: str) -> None:
         tx.record(
             TokenRefused(
                 actor=client.id if client else "unknown",
-                practice=client.ods if client else None,
+                practice=_practice(tx, client.ods) if client else None,
                 code=code,
             )
         )
+
+
+def _practice(tx: Transaction, ods: OdsCode) -> OdsCode | None:
+    """Return the code of an organisation where it is a practice."""
+    return ods if DirectoryAsOf(tx, tx.at).practice(ods) is not None else None

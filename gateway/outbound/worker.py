@@ -11,7 +11,7 @@ import socket
 import threading
 from datetime import timedelta
 
-from gateway.errors import StoreUnavailableError
+from gateway.errors import KeyMissingError, StoreUnavailableError
 from gateway.journey.deliver import deliver_next
 from gateway.journey.gateway import Gateway
 
@@ -62,6 +62,8 @@ class Worker:
             return deliver_next(name, self._gateway)
         except StoreUnavailableError:
             _log.warning("the database did not answer; the delivery will be tried again")
+        except KeyMissingError:
+            _log.error("a key-encryption key is missing: no delivery sealed under it can leave")
         except Exception as error:  # noqa: BLE001  # the worker loop: one of the two places
             _log.error("an unforeseen %s in delivery", type(error).__name__)
         return False

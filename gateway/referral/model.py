@@ -57,6 +57,10 @@ class Envelope:
     body_sha256: str
 
 
+ANY_SYSTEM = "*"
+"""In a search: an identifier of any system."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
     """A FHIR Identifier: system (normal spelling) and value."""

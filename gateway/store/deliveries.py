@@ -169,17 +169,6 @@ def _is_after(place: tuple[datetime, str]) -> ColumnElement[bool]:
     return or_(later, and_(delivery.c.updated_at == moved_at, delivery.c.id > row_id))
 
 
-def next_due(view: Reading) -> datetime | None:
-    """Tell when the next delivery is due; None when none is queued."""
-    found: datetime | None = view.connection.execute(
-        select(delivery.c.next_at)
-        .where(delivery.c.state == DeliveryState.QUEUED)
-        .order_by(delivery.c.next_at)
-        .limit(1)
-    ).scalar_one_or_none()
-    return found
-
-
 def _row(d: Delivery) -> dict[str, Any]:
     return {
         "id": d.id,

@@ -72,10 +72,6 @@ class DirectoryAsOf:
         """Find a practice."""
         return self._one(Kind.PRACTICE, Practice, key=ods)
 
-    def provider(self, ods: OdsCode) -> Provider | None:
-        """Find a provider."""
-        return self._one(Kind.PROVIDER, Provider, key=ods)
-
     def endpoint(self, key: EndpointId) -> Endpoint | None:
         """Find an endpoint."""
         return self._one(Kind.ENDPOINT, Endpoint, key=key)

@@ -1,7 +1,7 @@
 """Referrals: the rows that make an accepted referral durable, and its reading back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from gateway.referral.identifiers import (
     ServiceId,
 )
 from gateway.referral.lifecycle import ReferralState, move_referral
-from gateway.referral.model import Door, Hold, Identifier, Referral
+from gateway.referral.model import ANY_SYSTEM, Door, Hold, Identifier, Referral
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import referral, referral_identifier
 
@@ -50,6 +50,7 @@ def add(tx: Transaction, new: Referral, body: bytes, identifiers: Sequence[Ident
     }
     tx.connection.execute(_ADD, row | _standing(new))
     names = {_name(tx, i) for i in identifiers}
+    names |= {_name(tx, replace(i, system=ANY_SYSTEM)) for i in identifiers}
     if names:
         tx.connection.execute(_ADD_IDENTIFIER, [{"referral": new.id, "lookup": n} for n in names])
 

@@ -8,6 +8,7 @@ erases what it sealed.
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import DamagedRecordError, KeyMissingError
 
+_KEY_ID = re.compile(rb"[A-Za-z0-9._-]{1,32}")
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 
@@ -64,7 +66,10 @@ class Vault:
             DamagedRecordError: it does not open, or belongs to another row.
         """
         name, _, rest = wrapped.partition(b":")
-        wrapper = self._wrappers.get(name.decode(errors="replace"))
+        if not _KEY_ID.fullmatch(name):
+            msg = "a stored key does not name the key that wrapped it"
+            raise DamagedRecordError(msg)
+        wrapper = self._wrappers.get(name.decode())
         if wrapper is None:
             msg = "a record was sealed under a key-encryption key that is not configured"
             raise KeyMissingError(msg)

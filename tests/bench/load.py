@@ -94,9 +94,7 @@ def _post_until(port: int, token: str, bodies: list[bytes], until: float, tally:
             "X-Request-Id": str(uuid.uuid4()),
         }
         started = time.perf_counter()
-        connection.request(
-            "POST", f"{_FHIR}/ServiceRequest", bodies[number % len(bodies)], headers
-        )
+        connection.request("POST", f"{_FHIR}/ServiceRequest", bodies[number % len(bodies)], headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status == 201:

@@ -189,3 +189,16 @@ def test_an_address_that_is_not_served_is_answered_as_any_error(
     assert faults(answer.data) == []
     assert "Testperson" not in answer.get_data(as_text=True) + str(answer.headers)
     assert ("Allow" in answer.headers) is (status == 405)
+
+
+def test_no_answer_is_kept_by_a_cache_or_guessed_at(door: House) -> None:
+    for path in (f"{BASE}/metadata", f"{BASE}/Task", "/nowhere"):
+        headers = door.web.get(path).headers
+        assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == (
+            "no-store",
+            "nosniff",
+        )
+
+
+def test_nobody_is_told_the_methods_of_an_address_without_asking_for_one(door: House) -> None:
+    assert door.web.options(f"{BASE}/ServiceRequest").status_code == 405

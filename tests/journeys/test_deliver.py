@@ -1,6 +1,7 @@
 """A queued referral on its way: sent once decided again, retried, held, stopped, never lost."""
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from gateway.errors import (
     DestinationBusyError,
     DestinationRefusedError,
     DestinationUnreachableError,
+    KeyMissingError,
     NoReplyError,
     StoreUnavailableError,
 )
@@ -22,6 +24,7 @@ from gateway.journey.reconcile import reconcile
 from gateway.referral.directory import Transport
 from gateway.referral.lifecycle import DeliveryState, ReferralState
 from gateway.store.engine import Store
+from gateway.store.vault import Vault
 from tests.builders.evidence import (
     counts,
     delivery,
@@ -262,6 +265,15 @@ def test_a_damaged_record_is_dead_lettered_and_blocks_nobody(queued: House, dama
     assert entries(queued, "delivery.dead_lettered")[0]["referral"] == broken.id
     assert entries(queued, "delivery.dead_lettered")[0]["reason"] == "MESSAGE_CANNOT_BE_PREPARED"
     assert in_order(queued)
+
+
+def test_a_missing_key_gives_nothing_up(queued: House) -> None:
+    # Dead-lettering would turn one forgotten secret into a held referral each.
+    queued.gateway.store.vault = Vault({"k2": bytes(32)}, bytes(range(32)), os.urandom)
+    with pytest.raises(KeyMissingError):
+        deliver_next("worker", queued.gateway)
+    assert the_referral(queued).state is ReferralState.IN_FLIGHT
+    assert entries(queued, "delivery.dead_lettered") == []
 
 
 def test_a_message_other_than_the_one_received_is_held(queued: House) -> None:

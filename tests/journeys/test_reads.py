@@ -82,6 +82,7 @@ def test_a_referral_is_found_by_person_identifier_id_and_our_own_reference(house
         {"patient:identifier": f"{NHS}|{NHS_NUMBER}"},
         {"patient.identifier": f"{NHS.replace('https', 'http')}|{NHS_NUMBER}"},
         {"identifier": sent},
+        {"identifier": sent.partition("|")[2]},
         {"ServiceRequest.identifier": f"https://x.example|0,{sent}"},
         {"identifier": ours},
         {"_id": own, "status": "active,revoked"},
@@ -89,6 +90,8 @@ def test_a_referral_is_found_by_person_identifier_id_and_our_own_reference(house
     ):
         answer = house.get("/ServiceRequest", **query)
         assert found(answer) == [own], query
+    assert own in found(house.get("/ServiceRequest", status="active"))
+    assert len(found(house.get("/ServiceRequest", status="active"))) == 2
         assert answer.get_json()["total"] == 1
 
 

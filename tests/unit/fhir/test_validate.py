@@ -49,7 +49,7 @@ def _is_only_unused(fault: Fault) -> bool:
     return fault.diagnostics.startswith("dom-3:")
 
 
-def spots(node: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401  # any JSON
+def spots(node: Any) -> Iterator[tuple[Any, Any]]:  # any JSON
     for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
         yield node, key
         if isinstance(value, dict | list):

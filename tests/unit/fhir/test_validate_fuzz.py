@@ -30,7 +30,7 @@ values = st.recursive(
 )
 
 
-def spots(node: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401  # any JSON
+def spots(node: Any) -> Iterator[tuple[Any, Any]]:  # any JSON
     children = node.items() if isinstance(node, dict) else enumerate(node)
     for key, value in children:
         yield node, key
@@ -63,7 +63,7 @@ def test_any_object_yields_faults_and_never_raises(kind: str, tree: dict[str, An
 
 
 @given(st.sampled_from(INVARIANTS), st.data())
-def test_a_rule_never_raises(rule: Any, data: Any) -> None:  # noqa: ANN401  # hypothesis's own
+def test_a_rule_never_raises(rule: Any, data: Any) -> None:  # hypothesis's own
     elements = st.sampled_from(sorted(load_tables().types[rule.type_name].elements))
     node = data.draw(st.dictionaries(elements, values))
     if not rule.holds(node) and rule.places is not None:

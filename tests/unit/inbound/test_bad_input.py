@@ -107,6 +107,17 @@ def test_a_media_type_that_is_not_json_in_utf_8_is_refused(
     assert (status, found) == (415, [("not-supported", None)])
 
 
+def test_a_packed_body_is_refused(door: House) -> None:
+    answer = door.post("/ServiceRequest", service_request(), Content_Encoding="gzip")
+    assert (answer.status_code, issues(answer)) == (415, [("not-supported", None)])
+
+
+def test_a_body_of_brackets_is_refused_at_once(door: House) -> None:
+    depth = 1_000_000  # would take hours if the time grew with the square of the depth
+    answer = door.post("/ServiceRequest", b'{"a":' + b"[" * depth + b"]" * depth + b"}")
+    assert (answer.status_code, issues(answer)) == (400, [("structure", None)])
+
+
 @pytest.mark.parametrize(
     "media_type", ["application/json", "APPLICATION/FHIR+JSON; fhirVersion=4.0; charset=UTF-8"]
 )

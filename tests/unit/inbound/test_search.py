@@ -22,7 +22,7 @@ def place(text: str) -> str:
     ("query", "code"),
     [
         ({}, "required"),
-        ({"status": "active"}, "required"),
+        ({"_count": "1"}, "required"),
         ({"name": "Testperson"}, "not-supported"),
         ({"patient:identifier": NHS_NUMBER}, "value"),
         ({"patient:identifier": f"https://x.example|{NHS_NUMBER}"}, "value"),
@@ -36,7 +36,7 @@ def place(text: str) -> str:
             },
             "value",
         ),
-        ({"identifier": "loose"}, "value"),
+        ({"identifier": NHS_NUMBER}, "value"),
         ({"identifier": f"{NHS}|{NHS_NUMBER}"}, "value"),
         ({"identifier": ["https://x.example|1", "https://x.example|2"]}, "value"),
         ({"_id": ""}, "value"),
