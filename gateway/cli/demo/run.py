@@ -135,12 +135,12 @@ def _keep_running(demo: Demo, progress: Console) -> bool:
 
 @contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """Take SIGTERM and SIGHUP for Ctrl-C, so that what is running is stopped in order."""
+    """Take SIGTERM and SIGHUP for Ctrl-C, even where a shell had the demo ignore it."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
