@@ -60,7 +60,7 @@ def test_an_accepted_referral_is_queued_with_its_decision_in_one_transaction(hou
     house.post("/ServiceRequest", service_request())
     assert kinds(house) == ACCEPTED
     assert the_delivery(house).next_at == house.clock.now
-    assert counts(house) == dict.fromkeys(NOTHING, 1) | {"referral_identifier": 2}
+    assert counts(house) == dict.fromkeys(NOTHING, 1) | {"referral_identifier": 4}
 
 
 def test_both_ids_come_back_as_they_were_spelt(house: House) -> None:
