@@ -5,7 +5,7 @@ Not checked: references to things outside the message, such as the journey's Epi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.referral.identifiers import ODS_CODE_SYSTEM, OdsCode, normal_system
@@ -14,15 +14,14 @@ from gateway.referral.json import JsonObject, child, objects, string
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One resource of a message, and where it stands (a FHIRPath)."""
+    """One resource of a message: where it stands (a FHIRPath), and its type."""
 
     path: str
     resource: JsonObject
+    type: str = field(init=False)
 
-    @property
-    def type(self) -> str:
-        """The resource type."""
-        return string(self.resource, "resourceType") or ""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type", string(self.resource, "resourceType") or "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the errors never quote the value, since it may be a patient's.
 
 import re
 import uuid
+from functools import lru_cache
 from typing import ClassVar, Self
 
 NHS_NUMBER_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
@@ -20,6 +21,7 @@ BARS_USE_CASE_SYSTEM = "https://fhir.nhs.uk/CodeSystem/usecases-categories-bars"
 _SYSTEM_DEVIATIONS = re.compile(r"^http://(fhir\.nhs\.uk|fhir\.hl7\.org\.uk)/", re.IGNORECASE)
 
 
+@lru_cache(maxsize=512)
 def normal_system(system: str) -> str:
     """Respell an NHS identifier system the way UK Core fixes it.
 
