@@ -39,7 +39,7 @@ from tests.builders.consent import COVERS, GOOD_FACTS, NOW, PROVIDER, PURPOSE, S
 HERE, ELSEWHERE = OdsCode("A81001"), OdsCode("B82002")
 
 PATIENT = PatientInMessage(
-    nhs_number=NhsNumber("9434765919"), practices=frozenset({HERE}), deceased=False
+    nhs_number=NhsNumber("9990000018"), practices=frozenset({HERE}), deceased=False
 )
 REFERRAL = IncomingReferral(
     tree={},

@@ -11,7 +11,7 @@ from gateway.ledger.line import MAX_ENTRY_BYTES, slots_of
 from gateway.ledger.values import MAX_CODES, MAX_INTEGER, refuse_identifiers
 from tests.unit.ledger.lines import ENTRIES, KINDS, MORNING, an_entry, changed, vector_lines
 
-NHS_NUMBER = "9434765919"  # the example of the NHS Data Dictionary
+NHS_NUMBER = "9990000018"
 
 
 def test_there_is_one_class_for_each_kind_and_one_kind_for_each_class() -> None:
@@ -79,7 +79,7 @@ def test_null_is_refused_unless_the_kind_takes_it(entry: Entry) -> None:
         ("referral", "000000000000400080000000000000001"),
         ("request_sha256", "ab" * 31),
         ("actor", "A" * 65),
-        ("actor", "943-476-5919"),
+        ("actor", "999-000-0018"),
         ("actor", "Ann O'Neil"),
         ("door", "window"),
         ("door", "rest"),
@@ -170,10 +170,10 @@ def test_a_hold_hangs_on_a_decision_or_a_delivery(kind: EntryKind) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"actor":"9434765919"}',
-        b'{"actor":"943-476-5919"}',
-        b'{"actor":"a-943/476.5919"}',
-        b'{"size":9434765919}',
+        b'{"actor":"9990000018"}',
+        b'{"actor":"999-000-0018"}',
+        b'{"actor":"a-999/000.0018"}',
+        b'{"size":9990000018}',
         b'{"actor":"two words"}',
         b'{"actor":"\xc3\xbc"}',
         b'{"actor":"\\u0041"}',
@@ -189,9 +189,9 @@ def test_the_last_guard_refuses_identifiers_and_free_text(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"size":9434765918}',  # fails modulus 11
-        b'{"size":94347659190}',  # eleven digits
-        b'{"hash":"a9434765919b"}',  # inside a hash; the rules of the values keep it out of words
+        b'{"size":9990000019}',  # fails modulus 11
+        b'{"size":99900000180}',  # eleven digits
+        b'{"hash":"a9990000018b"}',  # inside a hash; the rules of the values keep it out of words
         b'{"t":"2026-11-22T09:00:00.000000Z"}',
         b"{}",
     ],
