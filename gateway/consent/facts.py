@@ -23,7 +23,6 @@ from gateway.referral.directory import (
     Switch,
     SwitchValue,
 )
-from gateway.referral.identifiers import OdsCode
 from gateway.referral.model import IncomingReferral
 
 
@@ -132,7 +131,7 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
     return Facts(
         action=Action.FORWARD,
         purpose=purpose,
-        registered=_registered(referral, here),
+        registered=_registered(referral, practice),
         deceased=referral.patient.deceased,
         recipient_known=service is not None and provider is not None,
         recipient_assured=_assured(provider, at),
@@ -151,12 +150,17 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
     )
 
 
-def _registered(referral: IncomingReferral, practice: OdsCode) -> bool | None:
-    """Whether the message says so; unknown where it names no practice, or several."""
+def _registered(referral: IncomingReferral, practice: Practice | None) -> bool | None:
+    """Whether the message says so; unknown where it names no practice, or several.
+
+    Nobody is registered at what is no practice here: a provider cannot refer to itself.
+    """
+    if practice is None:
+        return False
     named = referral.patient.practices
-    if len(named) != 1 and (not named or practice in named):
+    if len(named) != 1 and (not named or practice.ods in named):
         return None
-    return practice in named
+    return practice.ods in named
 
 
 def _assured(provider: Provider | None, at: datetime) -> bool | None:

@@ -59,7 +59,6 @@ def read_referral(tree: JsonObject) -> IncomingReferral:
         raise InvalidMessageError(*faults)
     return IncomingReferral(
         tree=tree,
-        service_request=request.resource,
         organisations=_organisations(parts),
         patient=_patient(parts, patient),
         requester=requester,

@@ -5,7 +5,7 @@ once it is kept, a decision row and its ledger entry. Both flows that may let da
 `accept` and `deliver`, ask here, so there is one corridor.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.consent.decide import Effect, Verdict, decide
 from gateway.consent.directives import read_consents
@@ -82,9 +82,6 @@ def consider(
         payload_hash_ok=payload_hash_ok,
         at=tx.at,
     )
-    if parties.practice is None:
-        # Nobody is registered at what is no practice here: a provider cannot refer to itself.
-        facts = replace(facts, registered=False)
     return Answer(candidate=candidate, facts=facts, verdict=decide(facts, gateway.policy))
 
 

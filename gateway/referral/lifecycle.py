@@ -48,7 +48,6 @@ class TaskStatus(StrEnum):
     IN_PROGRESS = "in-progress"
     ON_HOLD = "on-hold"
     FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 R, D = ReferralState, DeliveryState

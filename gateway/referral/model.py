@@ -99,7 +99,6 @@ class IncomingReferral:
     """
 
     tree: JsonObject
-    service_request: JsonObject
     organisations: Mapping[str, OdsCode] = field(repr=False)
     patient: PatientInMessage
     requester: OdsCode

@@ -43,7 +43,6 @@ PATIENT = PatientInMessage(
 )
 REFERRAL = IncomingReferral(
     tree={},
-    service_request={},
     organisations={},
     patient=PATIENT,
     requester=HERE,
@@ -146,10 +145,10 @@ def test_what_the_message_says_of_death_is_passed_on(*, deceased: bool) -> None:
     assert Sources(referral=referral).facts().deceased is deceased
 
 
-def test_a_practice_that_the_directory_lacks_is_the_requester_without_switches() -> None:
+def test_nobody_is_registered_at_a_practice_that_the_directory_lacks() -> None:
     facts = Sources(practice=None).facts()
     assert (facts.registered, facts.agreement, facts.sw_secondary) == (
-        True,
+        False,
         AgreementFact.ACTIVE,
         None,
     )
