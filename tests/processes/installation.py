@@ -5,6 +5,7 @@ import os
 import socket
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -170,13 +171,18 @@ class Installation:
             return [each for of in deliveries.by_referral(view).values() for each in of]
 
     def await_delivered(self, number: int, *, seconds: float = 40) -> None:
-        """Wait until so many are delivered, and none is on its way."""
+        """Wait until so many are delivered, and none is on its way.
 
-        def all_are() -> bool:
-            states = [each.state for each in self.deliveries()]
-            return states == [DeliveryState.DELIVERED] * number
+        Raises:
+            TimeoutError: for so many seconds nothing more was delivered.
+        """
 
-        until(all_are, seconds=seconds, every=0.1)
+        def delivered() -> int:
+            states = Counter(each.state for each in self.deliveries())
+            return states[DeliveryState.DELIVERED] if states.total() == number else -1
+
+        while (before := delivered()) != number:
+            until(lambda: delivered() > before, seconds=seconds, every=0.1)
 
     def check_the_books(self) -> Reconciliation:
         """Check the ledger, and that rows and ledger agree; return the counts."""

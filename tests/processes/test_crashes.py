@@ -86,7 +86,11 @@ def story(installation: Installation, key: str) -> tuple[int, int]:
 
 
 class Practice(threading.Thread):
-    """A practice's computer: posts one referral after another, each until it is accepted."""
+    """A practice's computer: posts one referral after another, each until it is accepted.
+
+    It rests between two, so that what the workers still have to do at the end does not grow
+    with the speed of the machine.
+    """
 
     def __init__(self, installation: Installation, stop: threading.Event) -> None:
         super().__init__()
@@ -99,6 +103,7 @@ class Practice(threading.Thread):
         try:
             while not self._stopping.is_set():
                 self.accepted.append(self._installation.post_until_accepted("mixed"))
+                self._stopping.wait(0.03)
         except BaseException as failure:  # noqa: BLE001  # told to the test by `finish`
             self.failure = failure
 
