@@ -28,14 +28,15 @@ PACKAGE: Final = "google/fhir/r4/data/hl7.fhir.r4.core.tgz"
 TARGET: Final = Path(__file__).parents[2] / "gateway" / "fhir" / "tables" / "r4.json"
 
 RESOURCES: Final = """
-    AllergyIntolerance Appointment AuditEvent Binary Bundle CapabilityStatement CarePlan CareTeam
-    ClinicalImpression Communication CommunicationRequest Composition Condition Consent Coverage
-    Device DiagnosticReport DocumentReference Encounter Endpoint EpisodeOfCare FamilyMemberHistory
-    Flag Goal HealthcareService Immunization List Location Media Medication MedicationRequest
-    MedicationStatement MessageDefinition MessageHeader Observation OperationOutcome Organization
+    AllergyIntolerance Appointment AuditEvent Binary Bundle CapabilityStatement CarePlan
+    CareTeam ClinicalImpression CodeSystem Communication CommunicationRequest Composition
+    ConceptMap Condition Consent Coverage Device DiagnosticReport DocumentReference Encounter
+    Endpoint EpisodeOfCare FamilyMemberHistory Flag Goal HealthcareService Immunization List
+    Location Media Medication MedicationRequest MedicationStatement MessageDefinition
+    MessageHeader NamingSystem Observation OperationDefinition OperationOutcome Organization
     Parameters Patient Practitioner PractitionerRole Procedure Provenance Questionnaire
-    QuestionnaireResponse RelatedPerson RiskAssessment Schedule ServiceRequest Slot Specimen
-    Subscription Task
+    QuestionnaireResponse RelatedPerson RiskAssessment Schedule SearchParameter ServiceRequest
+    Slot Specimen StructureDefinition Subscription Task ValueSet
 """.split()
 
 ALL_LANGUAGES: Final = "http://hl7.org/fhir/ValueSet/all-languages"
@@ -192,6 +193,8 @@ def compile_element(element: Definition, name: str) -> Definition:
         common["max"] = element["max"]
     if element.get("isModifier"):
         common["modifier"] = True
+    if element.get("isSummary"):
+        common["summary"] = True
     if "contentReference" in element:
         return {name: {"type": element["contentReference"].removeprefix("#"), **common}}
     if not name.endswith("[x]"):
