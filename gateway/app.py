@@ -8,8 +8,9 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gateway.config import Settings, key_bytes, key_encryption_keys
+from gateway.config import OWN_PROFILES, Settings, key_bytes, key_encryption_keys
 from gateway.consent.rules import POLICY
+from gateway.fhir.profiles.load import load_profiles
 from gateway.journey.gateway import Gateway, Schedule
 from gateway.outbound.fhir_rest import FhirRest
 from gateway.referral.directory import Transport
@@ -48,6 +49,7 @@ def open_gateway(settings: Settings) -> Gateway:
 
     Raises:
         SchemaOutdatedError: the database needs `gateway db upgrade` first.
+        ProfileError: a file of the profiles is wrong; the text says which and where.
     """
     store = open_store(settings)
     require_current_schema(store.engine)
@@ -66,6 +68,7 @@ def open_gateway(settings: Settings) -> Gateway:
     )
     return Gateway(
         store=store,
+        profiles=load_profiles(settings.profiles_dir or OWN_PROFILES),
         policy=POLICY,
         schedule=schedule,
         ods=OdsCode(settings.operator_ods),

@@ -23,6 +23,9 @@ from pydantic_settings import (
 from gateway.errors import ConfigError, KeyMissingError
 from gateway.fhir.json_text import MAX_BYTES
 
+OWN_PROFILES = Path(__file__).parents[1] / "fhir_profiles"
+"""The profiles that come with the program: a folder beside it."""
+
 _PREFIX = "GATEWAY_"
 _NOT_SETTINGS = frozenset({"GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG"})
 
@@ -51,6 +54,11 @@ class Settings(BaseSettings):
         default=Path("certs"), description="folder of the CA files that endpoints name"
     )
 
+    profiles_dir: Path | None = Field(
+        default=None,
+        description="folder of the profiles that messages are held against; empty: our own",
+    )
+
     key_encryption_keys: SecretStr = Field(description="secret: wraps the keys of data at rest")
     lookup_key: SecretStr = Field(description="secret: keys the hash that finds an NHS number")
 
@@ -64,7 +72,7 @@ class Settings(BaseSettings):
         default=timedelta(minutes=10), description="how long an access token is good for"
     )
     database_timeout: timedelta = Field(
-        default=timedelta(seconds=5), description="how long a statement or a lock may take"
+        default=timedelta(seconds=2), description="how long a statement or a lock may take"
     )
     database_pool_size: int = Field(
         default=16, ge=1, description="connections of one process; no fewer than its threads"

@@ -6,6 +6,7 @@
     ├── SetupError                    the operator must mend the installation
     │   ├── ConfigError
     │   ├── DirectoryFileError
+    │   ├── ProfileError
     │   ├── SchemaOutdatedError
     │   └── KeyMissingError
     ├── CallerError                   who is calling, and what may they do
@@ -24,9 +25,15 @@
     ├── StateError                    the message is fine, the moment is not
     │   ├── NotFoundError
     │   ├── DuplicateRequestError
+    │   ├── TooEarlyError
+    │   ├── ManyFoundError
+    │   ├── PreconditionFailedError
     │   └── IllegalMoveError
+    ├── FailedBeforeError             the same request failed before, and was told so
+    ├── TooSlowError                  the time to answer ended; nothing was written
     ├── ConsentRefusedError           a decision said DENY, and it is on record
     ├── StoreUnavailableError         the database did not answer
+    │   └── MovedMeanwhileError
     ├── DamagedRecordError            stored bytes fail their seal or their proof
     └── DeliveryError                 one attempt to reach a destination failed
         ├── DestinationUnreachableError
@@ -115,6 +122,10 @@ class ConfigError(SetupError):
 
 class DirectoryFileError(SetupError):
     """The directory file cannot be applied as it stands; nothing was changed."""
+
+
+class ProfileError(SetupError):
+    """A file of `fhir_profiles/` is wrong; the text says file, place and how to mend, for each."""
 
 
 class SchemaOutdatedError(SetupError):
@@ -207,8 +218,32 @@ class DuplicateRequestError(StateError):
     """This sender's request id was used before, for this message or another."""
 
 
+class TooEarlyError(StateError):
+    """This sender's request is being worked on at this moment."""
+
+
+class ManyFoundError(StateError):
+    """What should name one referral names more than one."""
+
+
+class PreconditionFailedError(StateError):
+    """A condition that the caller set does not hold: If-Match, If-None-Exist."""
+
+
 class IllegalMoveError(StateError):
     """The lifecycle has no such move."""
+
+
+class FailedBeforeError(GatewayError):
+    """The same request failed before; `told` is the answer that its sender got, as JSON."""
+
+    def __init__(self, told: str) -> None:
+        super().__init__("this request failed before")
+        self.told = told
+
+
+class TooSlowError(GatewayError):
+    """The time in which an answer is due ended; nothing was written."""
 
 
 class ConsentRefusedError(GatewayError):
@@ -228,6 +263,10 @@ class ConsentRefusedError(GatewayError):
 
 class StoreUnavailableError(GatewayError):
     """The database did not answer in time; nothing was written."""
+
+
+class MovedMeanwhileError(StoreUnavailableError):
+    """Somebody else moved the same row since it was read; nothing was written."""
 
 
 class DamagedRecordError(GatewayError):

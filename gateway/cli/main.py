@@ -64,6 +64,31 @@ def init(folder: Path) -> None:
     click.echo(make_settings(folder))
 
 
+@main.command()
+@click.argument(
+    "files",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+)
+@click.option(
+    "--profiles",
+    "profiles_dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of profiles to hold them against, instead of our own.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def validate(files: tuple[Path, ...], *, profiles_dir: Path | None, as_json: bool) -> None:
+    """Say what the door would say of each message in FILE: JSON or XML, - for stdin.
+
+    Needs no settings and no database. Exit status 1 when one would be refused.
+    """
+    from gateway.cli.validate import validate_files
+
+    sys.exit(0 if validate_files(files, profiles_dir=profiles_dir, as_json=as_json) else 1)
+
+
 @main.group()
 def db() -> None:
     """Look after the database."""

@@ -4,6 +4,7 @@ What enters: places and findings. What leaves: `Fault`s with exact FHIRPath. Pla
 as small linked tuples and become text only for a fault, which is what keeps the walk quick.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from gateway.errors import Fault, IssueCode, Severity
@@ -31,10 +32,21 @@ def path(place: Place) -> str:
 
 
 class FaultList:
-    """Collects faults until there are enough."""
+    """Collects faults until there are enough.
+
+    After `turn_to_profiles`, what the standard was found to be broken by is not told again:
+    neither at the same place with the same code, nor the same thing twice.
+    """
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
+        self._of_the_standard: int | None = None
+        self._told: set[Fault | tuple[str | None, IssueCode]] = set()
+
+    def turn_to_profiles(self) -> None:
+        """Say that all that is added from now on is about profiles."""
+        self._of_the_standard = len(self.faults)
+        self._told.update((fault.expression, fault.code) for fault in self.faults)
 
     def add(
         self,
@@ -50,13 +62,33 @@ class FaultList:
         Raises:
             EnoughError: this one filled the list.
         """
-        self.faults.append(
-            Fault(
-                severity=severity,
-                code=code,
-                expression=path(place) + below,
-                diagnostics=diagnostics,
-            )
+        fault = Fault(
+            severity=severity,
+            code=code,
+            expression=path(place) + below,
+            diagnostics=diagnostics,
         )
+        if self._of_the_standard is not None:
+            if fault in self._told or (fault.expression, fault.code) in self._told:
+                return
+            self._told.add(fault)
+        self.faults.append(fault)
         if len(self.faults) >= MAX_FAULTS:
             raise EnoughError
+
+    def in_order(self, resources: Sequence[str]) -> list[Fault]:
+        """Return the faults of each resource together; `resources` are their paths, in order.
+
+        What the standard says of a resource comes before what profiles say.
+        """
+        first = self._of_the_standard
+        if not first or first == len(self.faults):
+            return self.faults
+        return sorted(self.faults, key=lambda fault: _last_around(fault.expression, resources))
+
+
+def _last_around(expression: str | None, resources: Sequence[str]) -> int:
+    """Return the position of the innermost resource in which a place lies."""
+    place = f"{expression}."
+    around = (index for index, path_ in enumerate(resources) if place.startswith(path_ + "."))
+    return max(around, default=0)

@@ -32,6 +32,9 @@ _DATE_TIME: Final = re.compile(
     f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_TIME}{_ZONE})?)?)?", re.ASCII
 ).fullmatch
 _INSTANT: Final = re.compile(f"{_FULL_DATE}T{_TIME}{_ZONE}", re.ASCII).fullmatch
+_SOLID: Final = r"[^\s\x00-\x1f\x7f]+"
+_URI: Final = re.compile(_SOLID, re.ASCII).fullmatch
+_CODE: Final = re.compile(f"{_SOLID}(?: {_SOLID})*", re.ASCII).fullmatch
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
@@ -86,6 +89,19 @@ def _is_string(value: Json) -> bool:
     return _CONTROL(value) is None and not value.isspace()
 
 
+def _has_no_blank(value: str) -> bool:
+    """Say at once of most texts what the patterns say of all: nothing in them is blank."""
+    return value.isprintable() and " " not in value and value != ""
+
+
+def _is_uri(value: Json) -> bool:
+    return type(value) is str and (_has_no_blank(value) or _URI(value) is not None)
+
+
+def _is_code(value: Json) -> bool:
+    return type(value) is str and (_has_no_blank(value) or _CODE(value) is not None)
+
+
 def _is_boolean(value: Json) -> bool:
     return value is True or value is False
 
@@ -138,7 +154,7 @@ _SOME_TEXT: Final = Primitive(
     wanted="text that is not blank and has no control characters",
     is_free_text=True,
 )
-_SOME_URI: Final = _text(_matches(r"[^\s\x00-\x1f\x7f]+"), "a URI without blanks")
+_SOME_URI: Final = _text(_is_uri, "a URI without blanks")
 
 PRIMITIVES: Final[Mapping[str, Primitive]] = {
     "base64Binary": _text(_is_base64, "padded base64"),
@@ -146,10 +162,7 @@ PRIMITIVES: Final[Mapping[str, Primitive]] = {
         json_kind=JsonKind.BOOLEAN, accepts=_is_boolean, wanted="true or false, without quotes"
     ),
     "canonical": _SOME_URI,
-    "code": _text(
-        _matches(r"[^\s\x00-\x1f\x7f]+(?: [^\s\x00-\x1f\x7f]+)*"),
-        "a code: no blank at either end, no two blanks together",
-    ),
+    "code": _text(_is_code, "a code: no blank at either end, no two blanks together"),
     "date": _text(_is_date, "a date in the calendar as YYYY, YYYY-MM or YYYY-MM-DD"),
     "dateTime": _text(
         _is_date_time,

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.fhir.references import Index, Part, index
+from gateway.fhir.same_patient import is_nhs_number, stranger_faults
 from gateway.referral.identifiers import (
     BARS_USE_CASE_SYSTEM,
     DOS_SERVICE_SYSTEM,
-    NHS_NUMBER_SYSTEM,
     USE_CASE_SYSTEM,
     DosServiceId,
     NhsNumber,
@@ -25,14 +25,12 @@ from gateway.referral.model import Identifier, IncomingReferral, PatientInMessag
 SNOMED = "http://snomed.info/sct"
 _INTENTS = ("plan", "order")
 _USE_CASE_SYSTEMS = (BARS_USE_CASE_SYSTEM, USE_CASE_SYSTEM)
-_ABOUT_PATIENT = ("subject", "patient", "for", "beneficiary")
-_WRAPPERS = frozenset({"Bundle", "Parameters"})
 
 
 def read_referral(tree: JsonObject) -> IncomingReferral:
     """Read one referral.
 
-    1. Find the one ServiceRequest and the one Patient, and check that they belong together.
+    1. Find the one ServiceRequest and the one Patient, and check that every part is theirs.
     2. Find who asks, whom they ask, for what, and on whose consent.
     3. Check that the referral is new and active, and says why it is made.
 
@@ -43,13 +41,10 @@ def read_referral(tree: JsonObject) -> IncomingReferral:
     request = _only_one(parts, "ServiceRequest")
     patient = _only_one(parts, "Patient")
     faults = [
-        *_subject_faults(parts, request, patient),
-        *_hidden_faults(parts),
-        *_strangers(parts, patient),
+        *stranger_faults(tree, parts, request, patient),
         *_status_faults(request),
         *_meaning_faults(request, patient),
         *_reason_faults(parts, request),
-        *_number_faults(patient),
         *_performer_faults(parts, request),
     ]
     requester = parts.organisation(child(request.resource, "requester"))
@@ -85,114 +80,6 @@ def _only_one(parts: Index, name: str) -> Part:
             f" {'Add it.' if few else 'Send one message for each referral.'}",
         )
     )
-
-
-def _subject_faults(parts: Index, request: Part, patient: Part) -> Iterable[Fault]:
-    """Check that the one who is referred is the Patient, not a group, a place or a device."""
-    reference = child(request.resource, "subject") or {}
-    target = parts.follow(reference)
-    leads_there = target is patient if target else _is_number_of(reference, _numbers(patient))
-    if not leads_there:
-        yield Fault(
-            code=IssueCode.INVARIANT,
-            expression=f"{request.path}.subject",
-            diagnostics="The subject of a referral is its Patient: refer to the Patient of this"
-            " message, or put the Patient's NHS number into subject.identifier.",
-        )
-
-
-def _hidden_faults(parts: Index) -> Iterable[Fault]:
-    """Find resources below the entries of a Bundle, where nobody would look for a person."""
-    for part in parts.parts:
-        if part.type in _WRAPPERS:
-            yield Fault(
-                code=IssueCode.NOT_SUPPORTED,
-                expression=part.path,
-                diagnostics=f"A {part.type} inside a referral is not taken. Send what it holds"
-                " as entries of the message.",
-            )
-        if not part.path.startswith("Bundle."):
-            continue
-        for position, inner in enumerate(objects(part.resource, "contained")):
-            if string(inner, "resourceType") == "Patient" or _names_subject(inner):
-                yield Fault(
-                    code=IssueCode.INVARIANT,
-                    expression=f"{part.path}.contained[{position}]",
-                    diagnostics="In a Bundle, the Patient and what is about the Patient stand in"
-                    " entries of their own, not in contained.",
-                )
-
-
-def _names_subject(resource: JsonObject) -> bool:
-    return any(child(resource, element) is not None for element in _ABOUT_PATIENT)
-
-
-def _strangers(parts: Index, patient: Part) -> Iterable[Fault]:
-    """Find every resource that is about somebody else than the one Patient."""
-    numbers = _numbers(patient)
-    for part in parts.parts:
-        for element in _ABOUT_PATIENT:
-            reference = child(part.resource, element)
-            if element == "subject" and part.type == "ServiceRequest":
-                continue  # judged more strictly before
-            if reference is not None and not _is_about(parts, reference, patient, numbers):
-                yield Fault(
-                    code=IssueCode.INVARIANT,
-                    expression=f"{part.path}.{element}",
-                    diagnostics="This points to somebody else than the referral's Patient."
-                    " Every part of a referral is about one patient.",
-                )
-
-
-def _is_about(
-    parts: Index, reference: JsonObject, patient: Part, numbers: frozenset[str | None]
-) -> bool:
-    target = parts.follow(reference)
-    if target is not None:
-        return target is patient or target.type != "Patient"
-    text = string(reference, "reference")
-    if text is not None:
-        return not (text.startswith(("#", "urn:")) or "Patient/" in text)
-    identifier = child(reference, "identifier")
-    if identifier is None or not _is_nhs(identifier):
-        return identifier is not None
-    return _is_number_of(reference, numbers)
-
-
-def _numbers(patient: Part) -> frozenset[str | None]:
-    return frozenset(
-        string(i, "value") for i in objects(patient.resource, "identifier") if _is_nhs(i)
-    )
-
-
-def _is_number_of(reference: JsonObject, numbers: frozenset[str | None]) -> bool:
-    """Whether a reference outside the message names a person by one of these NHS numbers."""
-    identifier = child(reference, "identifier") or {}
-    is_outside = string(reference, "reference") is None
-    return is_outside and _is_nhs(identifier) and string(identifier, "value") in numbers
-
-
-def _is_nhs(identifier: JsonObject) -> bool:
-    return normal_system(string(identifier, "system") or "") == NHS_NUMBER_SYSTEM
-
-
-def _number_faults(patient: Part) -> Iterable[Fault]:
-    numbers = set()
-    for identifier in filter(_is_nhs, objects(patient.resource, "identifier")):
-        try:
-            numbers.add(NhsNumber(string(identifier, "value") or ""))
-        except ValueError as error:
-            yield Fault(
-                code=IssueCode.VALUE,
-                expression=f"{patient.path}.identifier",
-                diagnostics=f"This is not an NHS number: {error}.",
-            )
-    if len(numbers) > 1:
-        yield Fault(
-            code=IssueCode.INVARIANT,
-            expression=f"{patient.path}.identifier",
-            diagnostics="The Patient has two different NHS numbers. Send the right one only.",
-        )
 
 
 def _status_faults(request: Part) -> Iterable[Fault]:
@@ -277,7 +164,7 @@ def _patient(parts: Index, patient: Part) -> PatientInMessage:
     numbers = [
         NhsNumber(string(i, "value") or "")
         for i in objects(patient.resource, "identifier")
-        if _is_nhs(i)
+        if is_nhs_number(i)
     ]
     named = [*objects(patient.resource, "generalPractitioner")]
     managing = child(patient.resource, "managingOrganization")

@@ -60,7 +60,7 @@ class ReferenceRules:
 
     def check(self, node: JsonObject, element: ElementSpec, place: Place) -> None:
         """Judge one Reference; a local one is kept for `settle`."""
-        declared = string(node, "type")
+        declared = string(node, "type") if "type" in node else None
         declared = declared if declared in self._names else None
         reference = string(node, "reference")
         if not reference:
@@ -72,6 +72,12 @@ class ReferenceRules:
             if not is_well_formed:
                 self._found.add(IssueCode.VALUE, place, f"A reference {_SHAPES}.", below=_REFERENCE)
             self._agree(actual, declared, element, place)
+
+    def type_of(self, node: JsonObject) -> str | None:
+        """Return the type that a Reference names in its URL or states, where it does."""
+        reference = string(node, "reference") or ""
+        named = self._read(reference)[1] if reference and reference[0] != "#" else None
+        return named or string(node, "type")
 
     def settle(self, resource: JsonObject, place: Place) -> None:
         """Judge the local references of a resource against what it contains.

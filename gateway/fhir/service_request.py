@@ -1,7 +1,9 @@
 """Reading a referral back: the ServiceRequest as it was sent, under our id.
 
-What enters: the bytes as received, and the referral. What leaves: the ServiceRequest as the
-sender wrote it, with our id, version and reference. The status stays the sender's.
+What enters: the message as received, the referral, and what its sender changed later. What
+leaves: one version of the ServiceRequest as the sender wrote it, with our id, version and
+reference. The status is the sender's: first active, and in a later version what the sender
+said when it took the referral back, with the reason that it gave.
 """
 
 from collections.abc import Sequence
@@ -10,24 +12,64 @@ from datetime import UTC, datetime
 from gateway.fhir.references import index
 from gateway.referral.identifiers import REFERENCE_SYSTEM
 from gateway.referral.json import Json, JsonObject, child, objects
-from gateway.referral.model import Referral
-
-VERSION = "1"
-"""A referral's content has one version until its sender may change it."""
+from gateway.referral.model import Change, Referral
 
 
-def service_request_of(message: JsonObject, referral: Referral) -> JsonObject:
-    """Show the ServiceRequest of a stored message. Shares its parts with the message."""
+def service_request_of(
+    message: JsonObject, referral: Referral, change: Change | None = None
+) -> JsonObject:
+    """Show a version of the ServiceRequest of a stored message: the first, or a change's.
+
+    Shares its parts with the message.
+    """
     shown = index(message).of_type("ServiceRequest")[0].resource
     meta: JsonObject = {
         **(child(shown, "meta") or {}),
-        "versionId": VERSION,
-        "lastUpdated": instant(referral.received_at),
+        "versionId": str(change.version if change else 1),
+        "lastUpdated": instant(change.at if change else referral.received_at),
     }
     own: JsonObject = {"system": REFERENCE_SYSTEM, "value": str(referral.reference)}
     head: JsonObject = {"resourceType": "ServiceRequest", "id": str(referral.id), "meta": meta}
     identifiers: list[Json] = [*objects(shown, "identifier"), own]
-    return {**head, **{k: v for k, v in shown.items() if k not in head}, "identifier": identifiers}
+    rest = {k: v for k, v in shown.items() if k not in head} | {"identifier": identifiers}
+    if change is not None:
+        rest["status"] = change.status.value
+        reasons: list[Json] = [*objects(shown, "reasonCode"), *change.reason]
+        if reasons:
+            rest["reasonCode"] = reasons
+    return {**head, **rest}
+
+
+def history(versions: Sequence[JsonObject], url: str) -> JsonObject:
+    """Make the history of one ServiceRequest out of its versions, oldest first.
+
+    `url` is its address. Source: FHIR R4, http.html, history; bdl-3 and bdl-4.
+    """
+    entries: list[Json] = []
+    for number, version in reversed(list(enumerate(versions))):
+        meta = child(version, "meta") or {}
+        entries.append(
+            {
+                "fullUrl": url,
+                "resource": version,
+                "request": {
+                    "method": "PUT" if number else "POST",
+                    "url": f"ServiceRequest/{version['id']}" if number else "ServiceRequest",
+                },
+                "response": {
+                    "status": "200 OK" if number else "201 Created",
+                    "etag": f'W/"{meta["versionId"]}"',
+                    "lastModified": meta["lastUpdated"],
+                },
+            }
+        )
+    return {
+        "resourceType": "Bundle",
+        "type": "history",
+        "total": len(versions),
+        "link": [{"relation": "self", "url": f"{url}/_history"}],
+        "entry": entries,
+    }
 
 
 def searchset(

@@ -4,27 +4,35 @@ What enters: tables/r4.json, which fhir_profiles/tools/compile_tables.py writes.
 one `TypeSpec` for each resource type, datatype and nested group of elements, linked to each
 other. Nothing is read before the first call of `load_tables`.
 
-A profile narrows a type without opening these tables: it is to be a `TypeSpec` of its own,
-made by copying one from here with narrower elements and more invariants. The walker follows
-whichever spec it is given.
+A profile narrows a type without opening these tables: `gateway.fhir.profiles` compiles it to
+the questions it adds, and asks them after the walk.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 from gateway.fhir.invariants import INVARIANTS
 from gateway.fhir.invariants.rule import Invariant
-from gateway.fhir.primitives import OPEN_VALUE_SETS, PRIMITIVES, JsonKind, Primitive
+from gateway.fhir.primitives import OPEN_VALUE_SETS, PRIMITIVES, Accepts, JsonKind, Primitive
 
 _SHOWN_CODES: Final = 20
 """A longer list of permitted codes is named by its value set instead."""
 
 _WITHOUT_COMPANION: Final = frozenset({"id", "div"})
 """Properties that are attributes or markup in XML, so that `_id` and `_div` do not exist."""
+
+
+class Then(Enum):
+    """What is asked of a whole value of some types, beyond what their own parts tell."""
+
+    JUDGE_REFERENCE = auto()
+    COMPARE_CODES = auto()
+    NOTE_EXTENSION = auto()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -34,6 +42,8 @@ class ElementSpec:
     `label` is its name in FHIRPath: `value` for `valueString`. Of `primitive` and `inner`
     one is set; neither for a slot that holds any resource. `concepts` are the permitted
     codes by system of a CodeableConcept or Coding. Empty `targets` permit any resource.
+    `then` is what the walk does with a whole value, once it has walked it.
+    `summary`: it is in a summary of its type. `is_modifier`: it changes what the rest means.
     """
 
     name: str
@@ -46,6 +56,9 @@ class ElementSpec:
     concepts: Mapping[str, frozenset[str]] | None = None
     targets: frozenset[str] = frozenset()
     has_companion: bool = False
+    then: "Then | None" = None
+    summary: bool = False
+    is_modifier: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -53,6 +66,12 @@ class TypeSpec:
     """One type: its elements by JSON name, what it cannot do without, its invariants.
 
     Each member of `required` is the label and the JSON names, of which one must be there.
+
+    The rest is the same said again, so that a walk over a good message asks little:
+    `plain` are the single primitives; `needed` the JSON names of what is required and no
+    choice, `needs_choice` whether a choice is required; `choices` is the choice that each JSON
+    name belongs to, companions included; `asks_of_the_whole` whether any of these or an
+    invariant asks anything.
     """
 
     name: str
@@ -60,16 +79,29 @@ class TypeSpec:
     elements: dict[str, ElementSpec] = field(default_factory=dict)
     required: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     invariants: Sequence[Invariant] = ()
-    has_choices: bool = False
+    plain: dict[str, Accepts] = field(default_factory=dict)
+    needed: frozenset[str] = frozenset()
+    needs_choice: bool = False
+    choices: dict[str, str] = field(default_factory=dict)
+    asks_of_the_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """Every type, by name; `resources` names all of R4's, `types` holds those read here."""
+    """Every type, by name; `resources` names all of R4's, `types` holds those read here.
+
+    `bases` is what each type derives from, `value_sets` the codes by system of each required
+    value set that can be listed.
+    """
 
     resources: frozenset[str]
     types: Mapping[str, TypeSpec]
+    bases: Mapping[str, str]
     constraints: Mapping[str, Sequence[str]]
+    value_sets: Mapping[str, Mapping[str, frozenset[str]]]
+
+
+_THEN: Final = {"Reference": Then.JUDGE_REFERENCE, "Extension": Then.NOTE_EXTENSION}
 
 
 @cache
@@ -88,12 +120,39 @@ def load_tables() -> Tables:
                 element = _element(property_name, row, raw["value_sets"], types)
                 spec.elements[property_name] = element
         _add_required(spec, lineage, raw["types"])
-        spec.has_choices = any(element.choice for element in spec.elements.values())
         spec.invariants = tuple(rule for rule in INVARIANTS if rule.type_name in lineage)
         if spec.is_resource:
             spec.elements["resourceType"] = _resource_type(name)
+        _prepare(spec)
     return Tables(
-        resources=frozenset(raw["resources"]), types=types, constraints=raw["constraints"]
+        resources=frozenset(raw["resources"]),
+        types=types,
+        bases={name: row["base"] for name, row in raw["types"].items()},
+        constraints=raw["constraints"],
+        value_sets={
+            url: {system: frozenset(codes) for system, codes in by_system.items()}
+            for url, by_system in raw["value_sets"].items()
+        },
+    )
+
+
+def _prepare(spec: TypeSpec) -> None:
+    """Say the same again, for a quick walk."""
+    spec.plain = {
+        name: element.primitive.accepts
+        for name, element in spec.elements.items()
+        if element.primitive is not None and not element.is_array
+    }
+    spec.needed = frozenset(names[0] for _, names in spec.required if len(names) == 1)
+    spec.needs_choice = any(len(names) > 1 for _, names in spec.required)
+    spec.choices = {
+        each: element.choice
+        for name, element in spec.elements.items()
+        if element.choice is not None
+        for each in (name, "_" + name)
+    }
+    spec.asks_of_the_whole = bool(
+        spec.needed or spec.needs_choice or spec.choices or spec.invariants
     )
 
 
@@ -126,6 +185,9 @@ def _element(
         concepts=concepts if primitive is None and concepts else None,
         targets=frozenset(row.get("targets", ())),
         has_companion=primitive is not None and name not in _WITHOUT_COMPANION,
+        then=_THEN.get(type_name, Then.COMPARE_CODES if primitive is None and concepts else None),
+        summary=row.get("summary", False),
+        is_modifier=row.get("modifier", False),
     )
 
 

@@ -12,13 +12,26 @@ from typing import Any
 from fhir.resources.R4B.task import Task
 
 from gateway.fhir.service_request import instant
-from gateway.referral.identifiers import ODS_CODE_SYSTEM, OWN_BASE, REFERENCE_SYSTEM, OdsCode
+from gateway.referral.identifiers import (
+    ODS_CODE_SYSTEM,
+    OWN_BASE,
+    REASON_SYSTEM,
+    REFERENCE_SYSTEM,
+    OdsCode,
+)
 from gateway.referral.json import JsonObject
-from gateway.referral.lifecycle import GATEWAY_HOP, PROVIDER_HOP, DeliveryState, ReferralState
+from gateway.referral.lifecycle import (
+    CANCELLED,
+    GATEWAY_HOP,
+    PROVIDER_HOP,
+    DeliveryKind,
+    DeliveryState,
+    ReferralState,
+    TaskStatus,
+)
 from gateway.referral.model import Delivery, Referral
 
 BUSINESS_STATUS_SYSTEM = f"{OWN_BASE}/CodeSystem/hop-status"
-REASON_SYSTEM = f"{OWN_BASE}/CodeSystem/reason"
 _TASK_CODES = "http://hl7.org/fhir/CodeSystem/task-code"
 
 
@@ -26,7 +39,7 @@ def gateway_hop(referral: Referral, gateway: OdsCode) -> JsonObject:
     """Show the hop from practice to gateway."""
     body = _hop(referral, referral.id, referral.version, referral.received_at, referral.updated_at)
     body |= {
-        "status": GATEWAY_HOP[referral.state].value,
+        "status": _gateway_status(referral).value,
         "businessStatus": _concept(BUSINESS_STATUS_SYSTEM, referral.state.value),
         "requester": _organisation(referral.practice),
         "owner": _organisation(gateway),
@@ -41,7 +54,7 @@ def gateway_hop(referral: Referral, gateway: OdsCode) -> JsonObject:
 
 
 def provider_hop(referral: Referral, delivery: Delivery, gateway: OdsCode) -> JsonObject:
-    """Show the hop from gateway to provider."""
+    """Show the hop from gateway to provider; a recall's Task asks to abort the referral."""
     body = _hop(referral, delivery.id, delivery.version, delivery.created_at, delivery.updated_at)
     body |= {
         "partOf": [{"reference": f"Task/{referral.id}"}],
@@ -50,9 +63,18 @@ def provider_hop(referral: Referral, delivery: Delivery, gateway: OdsCode) -> Js
         "requester": _organisation(gateway),
         "owner": _organisation(delivery.provider),
     }
+    if delivery.kind is DeliveryKind.RECALL:
+        body["code"] = _concept(_TASK_CODES, "abort")
+        body["reasonCode"] = _concept(REASON_SYSTEM, CANCELLED)
     if delivery.reason is not None and delivery.state is not DeliveryState.DELIVERED:
         body["statusReason"] = _concept(REASON_SYSTEM, delivery.reason)
     return _tree(body)
+
+
+def _gateway_status(referral: Referral) -> TaskStatus:
+    if referral.is_cancelled and referral.state is ReferralState.CLOSED:
+        return TaskStatus.CANCELLED
+    return GATEWAY_HOP[referral.state]
 
 
 def _hop(

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from gateway import errors
 from gateway.errors import Fault, GatewayError, IssueCode
+from gateway.fhir.json_text import read_json
 from gateway.fhir.outcome import operation_outcome
-from gateway.referral.json import JsonObject
+from gateway.referral.json import JsonObject, child
 from gateway.referral.model import Door
 
 
@@ -28,10 +29,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A complete answer: HTTP status, headers, and the body as a tree."""
+    """A complete answer: HTTP status, headers, and the body as a tree; None: no body."""
 
     http: int
-    body: JsonObject
+    body: JsonObject | None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -49,11 +50,16 @@ STATUSES: Mapping[type[GatewayError], Status] = {
     errors.InvalidMessageError: Status(http=400, code="REC_BAD_REQUEST", issue=None),
     errors.UnsupportedMessageError: Status(http=422, code="REC_UNPROCESSABLE_ENTITY", issue=None),
     errors.NotFoundError: Status(http=404, code="REC_NOT_FOUND", issue=IssueCode.NOT_FOUND),
+    errors.ManyFoundError: Status(http=404, code="REC_NOT_FOUND", issue=IssueCode.MULTIPLE_MATCHES),
     errors.DuplicateRequestError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.DUPLICATE),
+    errors.TooEarlyError: Status(http=425, code="REC_TOO_EARLY", issue=IssueCode.DUPLICATE),
+    errors.PreconditionFailedError: Status(http=412, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
     errors.IllegalMoveError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
+    errors.TooSlowError: Status(http=408, code="REC_TIMEOUT", issue=IssueCode.TIMEOUT),
     errors.StoreUnavailableError: Status(
         http=503, code="REC_UNAVAILABLE", issue=IssueCode.TRANSIENT
     ),
+    errors.MovedMeanwhileError: Status(http=503, code="REC_UNAVAILABLE", issue=IssueCode.TRANSIENT),
 }
 _REFUSED = {
     Door.REST: Status(http=403, code="REC_FORBIDDEN", issue=IssueCode.FORBIDDEN),
@@ -64,12 +70,15 @@ _UNFORESEEN = Status(http=500, code="REC_SERVER_ERROR", issue=IssueCode.EXCEPTIO
 _SAID_ALOUD = (
     errors.CallerError,
     errors.StateError,
+    errors.TooSlowError,
     errors.StoreUnavailableError,
 )
 
 
 def answer_to(error: GatewayError, door: Door) -> Answer:
     """Tell an error to the sender. Nothing that came from a patient is in it."""
+    if isinstance(error, errors.FailedBeforeError):
+        return _told_before(error.told)
     status = _status_of(error, door)
     spine_code = error.spine_code if isinstance(error, errors.ConsentRefusedError) else None
     headers = {}
@@ -79,6 +88,21 @@ def answer_to(error: GatewayError, door: Door) -> Answer:
         headers["Retry-After"] = "5"
     body = operation_outcome(_faults_of(error, status), code=status.code, spine_code=spine_code)
     return Answer(http=status.http, body=body, headers=headers)
+
+
+def kept_answer(answer: Answer) -> JsonObject:
+    """Put an answer into the form in which it is kept, to be told again to a repeat."""
+    return {"http": answer.http, "body": answer.body, "headers": dict(answer.headers)}
+
+
+def _told_before(told: str) -> Answer:
+    kept = read_json(told.encode())
+    http, headers = kept.get("http"), child(kept, "headers") or {}
+    return Answer(
+        http=http if isinstance(http, int) else _UNFORESEEN.http,
+        body=child(kept, "body") or {},
+        headers={name: text for name, text in headers.items() if isinstance(text, str)},
+    )
 
 
 def codes_of(error: GatewayError, door: Door) -> Sequence[str]:

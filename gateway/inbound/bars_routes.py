@@ -4,6 +4,9 @@ What enters: a message Bundle with its NHSD headers. What leaves: the same bundl
 ids, at once, or a refusal. Source: BaRS Core, the receiver's order of processing.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import flask
 
 from gateway.errors import (
@@ -14,24 +17,30 @@ from gateway.errors import (
     NotFoundError,
     NotTheRequesterError,
 )
-from gateway.fhir.bars import check_message, synchronous_answer
+from gateway.fhir.bars.answer import synchronous_answer
+from gateway.fhir.bars.cancellation import origin_of, read_notice
+from gateway.fhir.bars.check import check_message
+from gateway.fhir.bars.message import Message, open_message
+from gateway.fhir.bars.workflow import Meaning
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.task import gateway_hop
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
+from gateway.inbound.media import check_accept, to_response
 from gateway.inbound.request import (
-    check_accept,
-    check_end_user_organisation,
+    access_recorded,
+    check_who_asks,
     envelope,
     read_body,
-    refusals_recorded,
+    taken_up,
     target_service,
-    to_response,
 )
 from gateway.journey.accept import accept_referral
+from gateway.journey.cancel import Cancellation, cancel_referral
 from gateway.journey.look_up import service_is_known
 from gateway.referral.directory import Scope
+from gateway.referral.identifiers import DosServiceId
 from gateway.referral.json import JsonObject
 from gateway.referral.model import Door, Envelope, Receipt
 
@@ -41,35 +50,47 @@ routes = flask.Blueprint("bars", __name__)
 @routes.post("/$process-message")
 @needs(Scope.REFERRAL_CREATE)
 def process_message() -> flask.Response:
-    """Take a new referral as a message.
+    """Take a message: a new referral, or word that one is taken back.
 
-    1. Check the ids, the version asked for and the organisation that the headers name.
-    2. Check what the message says it is, and whom it is for.
-    3. Accept it as any other referral; a repeat is a duplicate, which senders count as done.
-    4. Answer with the same bundle, our ids and the reference that a person can quote.
+    1. Check that whoever the headers name is who authenticated.
+    2. Check that both ids are there and are UUIDs.
+    3. Take the request up once: a repeat is a duplicate, too early, or fails as before.
+    4. Check the version asked for, the message's structure, what it says it is, and whom
+       it is for.
+    5. Accept it as any other referral, or take the referral back.
+    6. Answer with the same bundle, our ids and the reference that a person can quote.
     """
+    with access_recorded(Door.BARS, flask.g.sender):
+        check_who_asks(flask.g.sender)
     sent = envelope(Door.BARS, flask.g.sender, ids_required=True)
-    with refusals_recorded(sent):
-        check_end_user_organisation(sent.sender)
+    with taken_up(sent) as before:
+        if before is not None:
+            raise DuplicateRequestError("this message was received and processed before")
         check_accept()
-        tree = read_body(sent)
-        receipt = _accepted(tree, sent)
-    hop = gateway_hop(receipt.referral, house().gateway.ods)
-    body = synchronous_answer(tree, receipt.referral, hop, receipt.referral.provider)
-    return to_response(Answer(http=200, body=body))
+        tree, warnings = read_body(sent)
+        receipt = _processed(tree, sent)
+    return to_response(_answer(tree, receipt, warnings))
 
 
-def _accepted(tree: JsonObject, sent: Envelope) -> Receipt:
+def _processed(tree: JsonObject, sent: Envelope) -> Receipt:
+    """Step 4, from what the message says it is; and step 5."""
     target = target_service()
-    named = check_message(tree, target)
-    if named != sent.sender.ods:
+    message = open_message(tree)
+    meaning = check_message(message, target, house().gateway.profiles)
+    if message.sender != sent.sender.ods:
         raise NotTheRequesterError(
             "Bundle.entry[0].resource.sender",
             "MessageHeader.sender is not the organisation that authenticated.",
         )
     if not service_is_known(target, house().gateway):
         raise NotFoundError("no service here has the id of NHSD-Target-Identifier")
-    referral = read_referral(tree)
+    if meaning is Meaning.CANCELLATION:
+        return _taken_back(message, sent)
+    return _accepted(message, target, sent)
+
+
+def _accepted(message: Message, target: DosServiceId, sent: Envelope) -> Receipt:
+    referral = read_referral(message.tree)
     if referral.service_asked != target:
         raise InvalidMessageError(
             Fault(
@@ -79,7 +100,25 @@ def _accepted(tree: JsonObject, sent: Envelope) -> Receipt:
                 " in NHSD-Target-Identifier. Address the message to the service it is for.",
             )
         )
-    receipt = accept_referral(referral, sent, house().gateway)
-    if receipt.repeated:
-        raise DuplicateRequestError("this message was received and processed before")
-    return receipt
+    origin = origin_of(message)
+    if origin is not None:
+        referral = replace(referral, identifiers=(*referral.identifiers, origin))
+    return accept_referral(referral, sent, house().gateway)
+
+
+def _taken_back(message: Message, sent: Envelope) -> Receipt:
+    notice = read_notice(message)
+    cancellation = Cancellation(
+        id=notice.id,
+        names=(notice.identifiers, notice.origin),
+        status=notice.status,
+        nhs_number=notice.nhs_number,
+        person_at=notice.person_at,
+        known_version=None,
+    )
+    return cancel_referral(cancellation, sent, house().gateway)
+
+
+def _answer(tree: JsonObject, receipt: Receipt, warnings: Sequence[Fault]) -> Answer:
+    hop = gateway_hop(receipt.referral, house().gateway.ods)
+    return Answer(http=200, body=synchronous_answer(tree, receipt.referral, hop, warnings))

@@ -1,25 +1,29 @@
 """The capability statement: what is served here, as data; a test compares it with the routes.
 
+What enters: the base URL, and the profiles that messages are held against. What leaves: a
+statement in which each profile, message and operation that is named can be read here too.
 Source: FHIR R4 CapabilityStatement; BaRS Core for the messaging part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from gateway import __version__
-from gateway.fhir.bars import DEFINITION
-from gateway.inbound.request import FHIR_JSON
+from gateway.fhir.profiles.model import Profiles
+from gateway.inbound.media import FORMATS
 from gateway.referral.directory import Scope
+from gateway.referral.identifiers import OWN_BASE
 from gateway.referral.json import JsonObject
 
 WRITTEN_ON = "2026-11-22"
 """When what is stated here last changed."""
 
+_DEFINITION = (("read", "search-type"), (("_id", "token"), ("url", "uri"), ("name", "string")))
 SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
     "ServiceRequest": (
-        ("create", "read", "vread", "search-type"),
+        ("create", "read", "vread", "update", "history-instance", "search-type"),
         (
             ("identifier", "token"),
             ("patient", "reference"),
@@ -29,15 +33,28 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
         ),
     ),
     "Task": (("read", "search-type"), (("_lastUpdated", "date"),)),
+    "MessageDefinition": (_DEFINITION[0], (("context", "token"), *_DEFINITION[1])),
+    "StructureDefinition": _DEFINITION,
+    "ValueSet": _DEFINITION,
+    "CodeSystem": _DEFINITION,
+    "OperationDefinition": _DEFINITION,
 }
 """For each resource type: its interactions, and its search parameters with their types."""
 
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-_PROCESS_MESSAGE = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
+_VERSIONED = frozenset({"ServiceRequest", "Task"})
+_CREATED_ONCE = frozenset({"ServiceRequest"})
+"""Types that take If-None-Exist."""
+
+_OPERATIONS = {"process-message": "process-message"}
+"""Operations of the whole system, each with the id of its OperationDefinition here."""
+
+_OPERATIONS_OF = {"ServiceRequest": {"validate": "referral-validate"}}
+"""Operations of one type, likewise."""
 
 
-def capability_statement(base_url: str) -> JsonObject:
-    """State what is served under a base URL."""
+def capability_statement(base_url: str, profiles: Profiles) -> JsonObject:
+    """State what is served under a base URL, and which profiles it is held against."""
     statement = CapabilityStatement.model_validate(
         {
             "url": f"{base_url}/metadata",
@@ -50,17 +67,22 @@ def capability_statement(base_url: str) -> JsonObject:
             "software": {"name": "referral-gateway", "version": __version__},
             "implementation": {"description": "Referral gateway", "url": base_url},
             "fhirVersion": "4.0.1",
-            "format": [FHIR_JSON],
+            "format": [*FORMATS],
             "rest": [
                 {
                     "mode": "server",
                     "security": _security(base_url),
-                    "resource": [_resource(name) for name in SERVED],
+                    "resource": [_resource(name, profiles) for name in SERVED],
                     "interaction": [{"code": "transaction"}],
-                    "operation": [{"name": "process-message", "definition": _PROCESS_MESSAGE}],
-                }
+                    "operation": _operations(_OPERATIONS),
+                },
+                {
+                    "mode": "client",
+                    "documentation": "Referrals are brought to providers as transactions.",
+                    "interaction": [{"code": "transaction"}],
+                },
             ],
-            "messaging": [{"supportedMessage": [{"mode": "receiver", "definition": DEFINITION}]}],
+            "messaging": _messaging(profiles),
         }
     )
     tree: JsonObject = statement.model_dump(mode="json", exclude_none=True)
@@ -76,12 +98,28 @@ def _security(base_url: str) -> dict[str, Any]:
     }
 
 
-def _resource(name: str) -> dict[str, Any]:
+def _resource(name: str, profiles: Profiles) -> dict[str, Any]:
     interactions, parameters = SERVED[name]
+    held = sorted({each.url for each in profiles.by_url.values() if each.type == name})
     return {
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
+        **({"supportedProfile": held} if held else {}),
         "interaction": [{"code": code} for code in interactions],
-        "versioning": "versioned",
+        "versioning": "versioned" if name in _VERSIONED else "no-version",
+        **({"conditionalCreate": True} if name in _CREATED_ONCE else {}),
         "searchParam": [{"name": each, "type": kind} for each, kind in parameters],
+        **({"operation": _operations(_OPERATIONS_OF[name])} if name in _OPERATIONS_OF else {}),
     }
+
+
+def _operations(named: Mapping[str, str]) -> list[dict[str, Any]]:
+    definitions = f"{OWN_BASE}/OperationDefinition"
+    return [{"name": name, "definition": f"{definitions}/{own}"} for name, own in named.items()]
+
+
+def _messaging(profiles: Profiles) -> list[dict[str, Any]] | None:
+    """List the messages that are taken: all that are defined here. None is sent yet."""
+    urls = sorted({each.url for each in profiles.messages.values()})
+    taken = [{"mode": "receiver", "definition": url} for url in urls]
+    return [{"supportedMessage": taken}] if taken else None

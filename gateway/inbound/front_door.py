@@ -10,13 +10,15 @@ from werkzeug.exceptions import HTTPException
 from gateway.errors import GatewayError
 from gateway.inbound.answers import Answer, answer_to, http_error, unforeseen
 from gateway.inbound.bars_routes import routes as bars_routes
+from gateway.inbound.definition_routes import routes as definition_routes
 from gateway.inbound.house import House
 from gateway.inbound.identity import ClientCredentials
+from gateway.inbound.media import to_response
 from gateway.inbound.open_routes import ping
 from gateway.inbound.open_routes import routes as open_routes
 from gateway.inbound.read_routes import routes as read_routes
 from gateway.inbound.referral_routes import routes as referral_routes
-from gateway.inbound.request import echo_ids, to_response
+from gateway.inbound.request import echo_ids
 from gateway.inbound.task_routes import routes as task_routes
 from gateway.journey.gateway import Gateway
 from gateway.referral.model import Door
@@ -46,7 +48,14 @@ def build_front_door(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # it would answer anybody
     app.extensions["house"] = House(gateway=gateway, base_url=base_url, identity=identity)
     app.register_blueprint(ping)
-    for routes in (open_routes, referral_routes, bars_routes, read_routes, task_routes):
+    for routes in (
+        open_routes,
+        referral_routes,
+        bars_routes,
+        read_routes,
+        task_routes,
+        definition_routes,
+    ):
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)
     app.after_request(echo_ids)

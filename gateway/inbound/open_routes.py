@@ -6,9 +6,10 @@ from gateway import __version__
 from gateway.errors import TokenRequestError
 from gateway.inbound.answers import Answer
 from gateway.inbound.capability import capability_statement
+from gateway.inbound.definition_routes import in_force
 from gateway.inbound.house import house
 from gateway.inbound.identity import open_to_anyone
-from gateway.inbound.request import check_accept, to_response
+from gateway.inbound.media import check_accept, to_response
 
 MAX_FORM_BYTES = 16 * 1024
 
@@ -30,7 +31,7 @@ def say_that_it_is_up() -> flask.Response:
 def metadata() -> flask.Response:
     """State what is served here."""
     check_accept()
-    return to_response(Answer(http=200, body=capability_statement(house().base_url)))
+    return to_response(Answer(http=200, body=capability_statement(house().base_url, in_force())))
 
 
 @routes.post("/oauth2/token")

@@ -5,46 +5,60 @@ What enters: a search or an id. What leaves: ServiceRequests of the caller's own
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 
 import flask
+from werkzeug.http import http_date
 
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
-from gateway.fhir.service_request import VERSION, service_request_of
+from gateway.fhir.demographics import demographic_name
+from gateway.fhir.service_request import history, service_request_of
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.request import check_accept, to_response
+from gateway.inbound.media import check_accept, to_response
 from gateway.inbound.search import (
     after,
     count,
     malformed,
     own_id,
+    own_token,
     page_of,
     parameters,
     period,
     read,
     single,
+    token,
 )
-from gateway.journey.look_up import Wanted, own_referral, own_referrals
+from gateway.journey.look_up import (
+    Wanted,
+    mark_of,
+    own_referral,
+    own_referrals,
+    present_version,
+)
 from gateway.referral.directory import Scope
 from gateway.referral.identifiers import (
     NHS_NUMBER_SYSTEM,
     Handle,
     NhsNumber,
     ReferralId,
-    normal_system,
 )
-from gateway.referral.model import ANY_SYSTEM, Identifier
+from gateway.referral.json import JsonObject, child, string
+from gateway.referral.lifecycle import RequestStatus
+from gateway.referral.model import Identifier
 
+_PERSON = ("name", "birthdate", "address-postalcode")
 _STATUSES = frozenset(
     {"draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"}
 )
 _KNOWN = frozenset(
     {"patient:identifier", "patient.identifier", "identifier", "ServiceRequest.identifier",
-     "status", "_id", "_lastUpdated", "_subject", "_count", "_after", "_format"}
+     "status", "_id", "_lastUpdated", "_subject", "_person", "_count", "_after",
+     *(f"patient{mark}{each}" for mark in ":." for each in _PERSON)}
 )  # fmt: skip
-_NARROWING = _KNOWN - {"_count", "_after", "_format"}
+_NARROWING = _KNOWN - {"_count", "_after"}
 
 routes = flask.Blueprint("reads", __name__)
 
@@ -52,62 +66,96 @@ routes = flask.Blueprint("reads", __name__)
 @routes.get("/ServiceRequest/<referral_id>")
 @needs(Scope.REFERRAL_READ)
 def get_referral(referral_id: str) -> flask.Response:
-    """Show a referral of the caller's own organisation."""
-    return _shown(referral_id)
+    """Show a referral of the caller's own organisation, in its present version."""
+    check_accept()
+    versions = _versions(referral_id)
+    return to_response(_shown(versions[-1]))
+
+
+@routes.get("/ServiceRequest/<referral_id>/_history")
+@needs(Scope.REFERRAL_READ)
+def get_referral_history(referral_id: str) -> flask.Response:
+    """List every version of it, the newest first."""
+    check_accept()
+    parameters(frozenset())
+    versions = _versions(referral_id)
+    url = f"{house().base_url}/ServiceRequest/{versions[0]['id']}"
+    return to_response(Answer(http=200, body=history(versions, url)))
 
 
 @routes.get("/ServiceRequest/<referral_id>/_history/<version>")
 @needs(Scope.REFERRAL_READ)
 def get_referral_version(referral_id: str, version: str) -> flask.Response:
-    """Show one version of it; there is one so far."""
-    if version != VERSION:
+    """Show one version of it."""
+    check_accept()
+    versions = _versions(referral_id)
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", version) or int(version) > len(versions):
         raise NotFoundError("no version of this number")
-    return _shown(referral_id)
+    return to_response(_shown(versions[int(version) - 1]))
 
 
 @routes.get("/ServiceRequest")
 @needs(Scope.REFERRAL_READ)
 def search_referrals() -> flask.Response:
     """Search the referrals of the caller's own organisation."""
-    check_accept()
+    check_accept(counts=True)
     given = parameters(_KNOWN)
     if not _NARROWING & set(given):
         raise ParameterError(
             Fault(
                 code=IssueCode.REQUIRED,
-                diagnostics="Search by patient:identifier, identifier, status, _id or _lastUpdated.",
+                diagnostics="Search by patient:identifier, identifier, status, _id or"
+                " _lastUpdated; or by patient:name, patient:birthdate and"
+                " patient:address-postalcode together.",
             )
         )
     wanted = _wanted(given)
-    if "active" not in _statuses(given):
-        return to_response(Answer(http=200, body=page_of("ServiceRequest", [], 0, given, None)))
     page, total = own_referrals(flask.g.sender, wanted, house().gateway)
-    found = [(r.id, service_request_of(message, r)) for r, message in page]
-    last = page[-1][0] if len(page) == wanted.limit else None
-    place = (last.received_at, str(last.id)) if last else None
+    found = [(kept.referral.id, present_version(kept)) for kept in page]
+    last = page[-1].referral if len(page) == wanted.limit else None
+    place = (last.content_at, str(last.id)) if last else None
     if last and wanted.nhs_number:
         given = {**given, "_subject": [last.subject]}
+    if last and wanted.person:
+        given = {**given, "_person": [mark_of(wanted.person, house().gateway)]}
     return to_response(Answer(http=200, body=page_of("ServiceRequest", found, total, given, place)))
 
 
-def _shown(referral_id: str) -> flask.Response:
-    check_accept()
-    gateway = house().gateway
-    referral, message = own_referral(flask.g.sender, own_id(referral_id), gateway)
-    body = service_request_of(message, referral)
-    return to_response(Answer(http=200, body=body, headers={"ETag": f'W/"{VERSION}"'}))
+def _versions(referral_id: str) -> list[JsonObject]:
+    """Show every version, oldest first."""
+    kept = own_referral(flask.g.sender, own_id(referral_id), house().gateway)
+    changes = [None, *kept.changes]
+    return [service_request_of(kept.message, kept.referral, each) for each in changes]
+
+
+def _shown(version: JsonObject) -> Answer:
+    """Show one version, unless the caller says that it has it (If-None-Match)."""
+    meta = child(version, "meta") or {}
+    etag = f'W/"{string(meta, "versionId")}"'
+    headers = {"ETag": etag, "Last-Modified": http_date(_moment(meta))}
+    if flask.request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"')):
+        return Answer(http=304, body=None, headers=headers)
+    return Answer(http=200, body=version, headers=headers)
+
+
+def _moment(meta: JsonObject) -> datetime:
+    return datetime.fromisoformat(string(meta, "lastUpdated") or "")
 
 
 def _wanted(given: Mapping[str, list[str]]) -> Wanted:
     since, before = period(given)
     ids = single(given, "_id")
     subject = single(given, "_subject")
+    mark = single(given, "_person")
     return Wanted(
         id=read("_id", "a UUID", lambda: ReferralId(ids)) if ids else None,
         subject=read("_subject", "the one of a next link", partial(Handle, subject))
         if subject
         else None,
         nhs_number=_nhs_number(given),
+        person=_person(given),
+        mark=read("_person", "the one of a next link", partial(_mark, mark)) if mark else None,
+        statuses=_statuses(given),
         identifiers=_identifiers(given),
         updated_from=since,
         updated_before=before,
@@ -119,20 +167,43 @@ def _wanted(given: Mapping[str, list[str]]) -> Wanted:
 def _identifiers(given: Mapping[str, list[str]]) -> tuple[Identifier, ...]:
     """Read the referral's own identifiers: any one of a list may fit."""
     name, text = _one_spelling(given, "identifier", "ServiceRequest.identifier")
-    found = tuple(_own_token(name, each) for each in text.split(",")) if text else ()
-    if any(token.system == NHS_NUMBER_SYSTEM for token in found):
-        raise malformed(name, "a referral's identifier; a person is found by patient:identifier")
-    return found
+    return tuple(own_token(name, each) for each in text.split(",")) if text else ()
 
 
 def _nhs_number(given: Mapping[str, list[str]]) -> NhsNumber | None:
     name, text = _one_spelling(given, "patient:identifier", "patient.identifier")
     if text is None:
         return None
-    token = _token(name, text)
-    if token.system != NHS_NUMBER_SYSTEM:
+    found = token(name, text)
+    if found.system != NHS_NUMBER_SYSTEM:
         raise malformed(name, f"{NHS_NUMBER_SYSTEM}|number")
-    return read(name, "an NHS number of ten digits", partial(NhsNumber, token.value))
+    return read(name, "an NHS number of ten digits", partial(NhsNumber, found.value))
+
+
+def _person(given: Mapping[str, list[str]]) -> Identifier | None:
+    """Read name, date of birth and postcode, which are asked for together."""
+    texts = [_one_spelling(given, f"patient:{each}", f"patient.{each}")[1] for each in _PERSON]
+    if not any(texts):
+        return None
+    name, born, postcode = (text or "" for text in texts)
+    if not (name and born and postcode):
+        raise ParameterError(
+            Fault(
+                code=IssueCode.REQUIRED,
+                diagnostics="Give patient:name, patient:birthdate and patient:address-postalcode"
+                " together: each alone would find strangers.",
+            )
+        )
+    born = born.removeprefix("eq")
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", born):
+        raise malformed("patient:birthdate", "a date such as 1980-01-31")
+    return demographic_name(name, born, postcode)
+
+
+def _mark(text: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise ValueError
+    return bytes.fromhex(text)
 
 
 def _one_spelling(given: Mapping[str, list[str]], *names: str) -> tuple[str, str | None]:
@@ -143,24 +214,11 @@ def _one_spelling(given: Mapping[str, list[str]], *names: str) -> tuple[str, str
     return present[0], single(given, present[0])
 
 
-def _own_token(name: str, text: str) -> Identifier:
-    """Read `system|value`, or a value alone; an NHS number alone is none of a referral's."""
-    if "|" in text:
-        return _token(name, text)
-    if re.fullmatch(r"[0-9]{10}", text) and NhsNumber(text).checks:
-        raise malformed(name, "a referral's identifier; a person is found by patient:identifier")
-    return Identifier(ANY_SYSTEM, text)
-
-
-def _token(name: str, text: str) -> Identifier:
-    system, bar, value = text.partition("|")
-    if not bar or not value:
-        raise malformed(name, "system|value")
-    return Identifier(normal_system(system), value)
-
-
-def _statuses(given: Mapping[str, list[str]]) -> set[str]:
-    texts = [s for value in given.get("status", []) for s in value.split(",")]
-    if not set(texts) <= _STATUSES:
+def _statuses(given: Mapping[str, list[str]]) -> frozenset[RequestStatus] | None:
+    """Read the statuses wanted, of which some are never given here. None: any."""
+    if "status" not in given:
+        return None
+    texts = {text for value in given["status"] for text in value.split(",")}
+    if not texts <= _STATUSES:
         raise malformed("status", "a code of ServiceRequest.status")
-    return set(texts) or {"active"}
+    return frozenset(status for status in RequestStatus if status.value in texts)

@@ -1,30 +1,45 @@
 """The front door for referrals in plain FHIR REST; `bars_routes` is the one for messages.
 
 What enters: HTTP. What leaves: a receipt or a refusal. The walk of a referral begins here:
-authenticate, read, accept, answer.
+authenticate, take up once, read, accept, answer.
 """
 
-import flask
+import re
+from collections.abc import Sequence
+from urllib.parse import unquote_plus
 
-from gateway.errors import Fault, InvalidMessageError, IssueCode
+import flask
+from werkzeug.http import http_date
+
+from gateway.errors import (
+    Fault,
+    InvalidMessageError,
+    IssueCode,
+    ParameterError,
+    Severity,
+    UnsupportedMessageError,
+)
+from gateway.fhir.examine import examine
+from gateway.fhir.outcome import operation_outcome
 from gateway.fhir.read_referral import read_referral
-from gateway.fhir.service_request import VERSION, service_request_of
+from gateway.fhir.service_request import instant, service_request_of
 from gateway.fhir.task import gateway_hop
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.request import (
-    check_accept,
-    envelope,
-    read_body,
-    refusals_recorded,
-    to_response,
-)
+from gateway.inbound.media import body_tree, check_accept, to_response
+from gateway.inbound.request import envelope, read_body, taken_up
+from gateway.inbound.search import own_id, own_token
 from gateway.journey.accept import accept_referral
+from gateway.journey.cancel import Cancellation, cancel_referral
+from gateway.journey.look_up import own_referral, present_version
 from gateway.referral.directory import Scope
 from gateway.referral.json import Json, JsonObject, child, objects, string
-from gateway.referral.lifecycle import ReferralState
-from gateway.referral.model import Door, Receipt
+from gateway.referral.lifecycle import ReferralState, RequestStatus
+from gateway.referral.model import Door, Identifier, Receipt
+
+_LINES = {200: "200 OK", 201: "201 Created", 202: "202 Accepted"}
+_TAKEN_BACK = (RequestStatus.REVOKED.value, RequestStatus.ENTERED_IN_ERROR.value)
 
 routes = flask.Blueprint("referrals", __name__)
 
@@ -32,13 +47,19 @@ routes = flask.Blueprint("referrals", __name__)
 @routes.post("/ServiceRequest")
 @needs(Scope.REFERRAL_CREATE)
 def post_referral() -> flask.Response:
-    """Take a referral: a ServiceRequest with contained resources, or a Bundle with one."""
+    """Take a referral: a ServiceRequest with contained resources, or a Bundle with one.
+
+    With If-None-Exist it is taken only where the sender has none of that identifier yet.
+    """
     check_accept()
     sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-    with refusals_recorded(sent):
-        tree = read_body(sent)
-        receipt = accept_referral(read_referral(_taken(tree)), sent, house().gateway)
-    return to_response(_receipt_answer(receipt, tree))
+    with taken_up(sent) as before:
+        tree, warnings = read_body(sent)
+        unless = _unless(flask.request.headers.get("If-None-Exist"), None)
+        receipt = before or accept_referral(
+            read_referral(_taken(tree)), sent, house().gateway, unless=unless
+        )
+    return to_response(_receipt_answer(receipt, tree, warnings))
 
 
 @routes.post("/", strict_slashes=False)
@@ -47,11 +68,71 @@ def post_transaction() -> flask.Response:
     """Take a referral as a FHIR transaction: all of it, or nothing."""
     check_accept()
     sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-    with refusals_recorded(sent):
-        tree = read_body(sent)
+    with taken_up(sent) as before:
+        tree, warnings = read_body(sent)
         _check_transaction(tree)
-        receipt = accept_referral(read_referral(tree), sent, house().gateway)
-    return to_response(_transaction_answer(receipt, tree))
+        receipt = before or accept_referral(
+            read_referral(tree), sent, house().gateway, unless=_unless_of(tree)
+        )
+    return to_response(_transaction_answer(receipt, tree, warnings))
+
+
+@routes.put("/ServiceRequest/<referral_id>")
+@needs(Scope.REFERRAL_CREATE)
+def take_back(referral_id: str) -> flask.Response:
+    """Take a referral back: the ServiceRequest as read, its status revoked or entered-in-error.
+
+    Nothing else of it can be changed. If-Match names the version that the sender has read.
+    """
+    check_accept()
+    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+    with taken_up(sent) as before:
+        tree, _ = read_body(sent)
+        receipt = before or cancel_referral(_cancellation(tree, referral_id), sent, house().gateway)
+    kept = own_referral(flask.g.sender, receipt.referral.id, house().gateway)
+    return to_response(Answer(http=200, body=present_version(kept), headers=_headers_of(receipt)))
+
+
+@routes.post("/ServiceRequest/$validate")
+@needs(Scope.REFERRAL_CREATE)
+def validate_referral() -> flask.Response:
+    """Say what the door would say of a message; nothing is stored, sent or decided."""
+    check_accept()
+    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+    tree = body_tree(sent.body)
+    if string(tree, "resourceType") == "Parameters":
+        tree = _parameter(tree)
+    if string(tree, "resourceType") not in ("Bundle", "ServiceRequest"):
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.INVALID,
+                expression=string(tree, "resourceType"),
+                diagnostics="Send a ServiceRequest, or a Bundle that brings one.",
+            )
+        )
+    found = examine(tree, house().gateway.profiles) or [
+        Fault(
+            severity=Severity.INFORMATION,
+            code=IssueCode.INFORMATIONAL,
+            diagnostics="Nothing was found that the door would refuse or remark on.",
+        )
+    ]
+    return to_response(Answer(http=200, body=operation_outcome(found, code=None)))
+
+
+def _parameter(tree: JsonObject) -> JsonObject:
+    """Take the resource out of the operation's Parameters. Source: FHIR R4, $validate."""
+    for parameter in objects(tree, "parameter"):
+        resource = child(parameter, "resource")
+        if string(parameter, "name") == "resource" and resource is not None:
+            return resource
+    raise InvalidMessageError(
+        Fault(
+            code=IssueCode.REQUIRED,
+            expression="Parameters.parameter",
+            diagnostics="Send what is to be validated as the parameter resource, or alone.",
+        )
+    )
 
 
 def _taken(tree: JsonObject) -> JsonObject:
@@ -101,53 +182,167 @@ def _is_create(entry: JsonObject) -> bool:
     return (string(request, "method"), string(request, "url")) == ("POST", kind)
 
 
+def _unless_of(tree: JsonObject) -> Identifier | None:
+    """Read the condition on the creation of a transaction's ServiceRequest."""
+    for position, entry in enumerate(objects(tree, "entry")):
+        if string(child(entry, "resource") or {}, "resourceType") == "ServiceRequest":
+            where = f"Bundle.entry[{position}].request.ifNoneExist"
+            return _unless(string(child(entry, "request") or {}, "ifNoneExist"), where)
+    return None
+
+
+def _unless(condition: str | None, where: str | None) -> Identifier | None:
+    """Read the search of a conditional creation: one identifier, system and value.
+
+    Raises:
+        ParameterError: it is another search.
+    """
+    if not condition:
+        return None
+    name, _, text = condition.strip().removeprefix("?").partition("=")
+    if name == "identifier" and "|" in text and not {"&", ","} & set(text):
+        return own_token("identifier", unquote_plus(text))
+    raise ParameterError(
+        Fault(
+            code=IssueCode.NOT_SUPPORTED,
+            expression=where,
+            diagnostics="A creation may be conditional on one identifier: identifier=system|value.",
+        )
+    )
+
+
+def _cancellation(tree: JsonObject, referral_id: str) -> Cancellation:
+    """Read what a PUT says: only the status may differ from what was read.
+
+    Raises:
+        InvalidMessageError: it is not this ServiceRequest.
+        UnsupportedMessageError: it asks for another change.
+    """
+    wanted = own_id(referral_id)
+    if string(tree, "resourceType") != "ServiceRequest" or string(tree, "id") != wanted:
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.INVALID,
+                expression="ServiceRequest.id",
+                diagnostics="Send the ServiceRequest with the id that is in the address.",
+            )
+        )
+    kept = own_referral(flask.g.sender, wanted, house().gateway)
+    present = present_version(kept)
+    changed = {k for k in present.keys() | tree.keys() if present.get(k) != tree.get(k)}
+    if changed - {"meta", "status", "reasonCode", "contained"} or (
+        string(tree, "status") not in _TAKEN_BACK
+    ):
+        raise UnsupportedMessageError(
+            Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                expression="ServiceRequest",
+                diagnostics="A referral is not changed in parts. It can be taken back: status"
+                " revoked or entered-in-error, with the reason in reasonCode; then send a new"
+                " one.",
+            )
+        )
+    return Cancellation(
+        id=wanted,
+        names=(),
+        status=RequestStatus(string(tree, "status") or ""),
+        nhs_number=None,
+        person_at="ServiceRequest.subject",
+        known_version=_known_version(),
+    )
+
+
+def _known_version() -> int:
+    """Read If-Match: the ETag of the version that the sender has read.
+
+    Raises:
+        ParameterError: it is missing, or is no ETag of ours.
+    """
+    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', flask.request.headers.get("If-Match", "").strip())
+    if found is None:
+        raise ParameterError(
+            Fault(
+                code=IssueCode.REQUIRED,
+                diagnostics='Send If-Match with the ETag of the version that you read: W/"1".',
+            )
+        )
+    return int(found[1])
+
+
 def _status_of(receipt: Receipt) -> int:
-    """201: accepted and on its way. 202: accepted and owned, but held for a person."""
+    """201: accepted and on its way. 202: accepted, but held for a person. 200: was there."""
+    if receipt.found:
+        return 200
     is_held = receipt.referral.state is ReferralState.HELD
     return 202 if is_held else 201
 
 
 def _headers_of(receipt: Receipt) -> dict[str, str]:
+    referral = receipt.referral
+    version = referral.content_version
     return {
-        "Location": f"{house().base_url}/ServiceRequest/{receipt.referral.id}/_history/{VERSION}",
-        "ETag": f'W/"{VERSION}"',
+        "Location": f"{house().base_url}/ServiceRequest/{referral.id}/_history/{version}",
+        "ETag": f'W/"{version}"',
+        "Last-Modified": http_date(referral.content_at),
     }
 
 
-def _receipt_answer(receipt: Receipt, tree: JsonObject) -> Answer:
-    """Show the ServiceRequest as stored, or, while it is held, the Task that says why."""
-    body = (
-        gateway_hop(receipt.referral, house().gateway.ods)
-        if receipt.referral.state is ReferralState.HELD
-        else service_request_of(tree, receipt.referral)
-    )
+def _receipt_answer(receipt: Receipt, tree: JsonObject, warnings: Sequence[Fault]) -> Answer:
+    """Show the ServiceRequest as stored, or, while it is held, the Task that says why.
+
+    With `Prefer: return=OperationOutcome` it says what was tolerated; with `return=minimal`
+    it says nothing.
+    """
+    wish = _wish()
+    body: JsonObject | None
+    if wish == "minimal":
+        body = None
+    elif wish == "OperationOutcome":
+        body = operation_outcome(warnings or [_all_well()], code=None)
+    elif receipt.referral.state is ReferralState.HELD:
+        body = gateway_hop(receipt.referral, house().gateway.ods)
+    elif receipt.found:
+        body = present_version(own_referral(flask.g.sender, receipt.referral.id, house().gateway))
+    else:
+        body = service_request_of(tree, receipt.referral)
     return Answer(http=_status_of(receipt), body=body, headers=_headers_of(receipt))
 
 
-def _transaction_answer(receipt: Receipt, tree: JsonObject) -> Answer:
+def _wish() -> str:
+    found = re.search(r"\breturn=(\w+)", flask.request.headers.get("Prefer", ""))
+    return found[1] if found else "representation"
+
+
+def _all_well() -> Fault:
+    return Fault(
+        severity=Severity.INFORMATION,
+        code=IssueCode.INFORMATIONAL,
+        diagnostics="The referral was taken, with nothing to remark on.",
+    )
+
+
+def _transaction_answer(receipt: Receipt, tree: JsonObject, warnings: Sequence[Fault]) -> Answer:
     """Answer each entry; the other resources are kept as parts of the referral."""
     headers = _headers_of(receipt)
     entries: list[Json] = []
     for entry in objects(tree, "entry"):
         kind = string(child(entry, "resource") or {}, "resourceType")
+        answer: JsonObject = {"status": "202 Accepted"}
         if kind == "ServiceRequest":
-            status = "202 Accepted" if _status_of(receipt) == 202 else "201 Created"  # noqa: PLR2004
-            entries.append(
-                {
-                    "response": {
-                        "status": status,
-                        "location": headers["Location"].removeprefix(f"{house().base_url}/"),
-                        "etag": headers["ETag"],
-                    }
-                }
-            )
-        else:
-            entries.append({"response": {"status": "202 Accepted"}})
+            answer = {
+                "status": _LINES[_status_of(receipt)],
+                "location": headers["Location"].removeprefix(f"{house().base_url}/"),
+                "etag": headers["ETag"],
+                "lastModified": instant(receipt.referral.content_at),
+            }
+            if warnings:
+                answer["outcome"] = operation_outcome(warnings, code=None)
+        entries.append({"response": answer})
     if receipt.referral.state is ReferralState.HELD:
         entries.append(
             {
                 "resource": gateway_hop(receipt.referral, house().gateway.ods),
-                "response": {"status": "200"},
+                "response": {"status": "200 OK"},
             }
         )
     body: JsonObject = {

@@ -1,38 +1,37 @@
-"""What a request must carry besides its body, and the answer's form.
+"""What a request must carry besides its body; `media` says in which format it goes.
 
 What enters: the Flask request. What leaves: an Envelope, or a refusal that names the header.
-Source: BaRS message headers and content negotiation.
+Source: BaRS message headers.
 """
 
 import base64
 import binascii
 import hashlib
-import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import flask
 
 from gateway.errors import (
     BodyTooLargeError,
+    ConsentRefusedError,
+    FailedBeforeError,
     Fault,
     GatewayError,
     HeaderError,
-    InvalidMessageError,
     IssueCode,
     MessageError,
-    NotAcceptableError,
     NotTheRequesterError,
-    Severity,
     StateError,
-    UnsupportedMediaTypeError,
+    StoreUnavailableError,
 )
+from gateway.fhir.examine import check_structure
 from gateway.fhir.json_text import read_json, write_json
-from gateway.fhir.validate import validate
-from gateway.inbound.answers import Answer, codes_of
+from gateway.inbound.answers import answer_to, codes_of, kept_answer
 from gateway.inbound.house import house
-from gateway.journey.accept import reject
+from gateway.inbound.media import body_tree
+from gateway.journey.take_up import give_back, reject, take_up
 from gateway.referral.identifiers import (
     DOS_SERVICE_SYSTEM,
     ODS_CODE_SYSTEM,
@@ -43,38 +42,17 @@ from gateway.referral.identifiers import (
     normal_system,
 )
 from gateway.referral.json import JsonObject, objects, string
-from gateway.referral.model import Door, Envelope, Sender
+from gateway.referral.model import Door, Envelope, Receipt, Sender
 
-FHIR_JSON = "application/fhir+json"
-API_MAJOR = 1
-"""The major version of the BaRS API that is spoken here."""
+ANSWER_WITHIN = 2.9
+"""Seconds after which a request begins nothing more. With the longest statement
+(`database_timeout`) that is under the 5 seconds in which BaRS wants every answer."""
 
-_JSON_TYPES = (FHIR_JSON, "application/json")
-_ANY = ("*/*", "application/*")
-_VERSION = re.compile(r"(?<![\w-])version\s*=\s*\"?(\d{1,4})(?:\.\d{1,6}){0,2}", re.IGNORECASE)
-
-
-def check_accept() -> None:
-    """Refuse an Accept header that leaves no room for FHIR JSON of our version.
-
-    Raises:
-        NotAcceptableError: another media type, or another major version.
-    """
-    accept = flask.request.headers.get("Accept", "*/*") or "*/*"
-    kinds = {part.split(";")[0].strip().lower() for part in accept.split(",")}
-    if not kinds & {*_JSON_TYPES, *_ANY}:
-        raise NotAcceptableError(
-            Fault(code=IssueCode.PROCESSING, diagnostics=f"Accept {FHIR_JSON}.")
-        )
-    majors = [int(found) for found in _VERSION.findall(accept)]
-    if majors and max(majors) != API_MAJOR:
-        raise NotAcceptableError(
-            Fault(
-                code=IssueCode.PROCESSING,
-                diagnostics=f"Version {API_MAJOR} of the API is spoken here. Accept"
-                f" {FHIR_JSON}; version={API_MAJOR}.0.0 or a later {API_MAJOR}.x.",
-            )
-        )
+_WHO_ASKS = {
+    "NHSD-End-User-Organisation": "Organization",
+    "NHSD-Requesting-Software": "Device",
+    "NHSD-Requesting-Practitioner": "PractitionerRole",
+}
 
 
 def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
@@ -91,6 +69,7 @@ def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
         BodyTooLargeError: the body is longer than the limit.
     """
     faults: list[Fault] = []
+    is_repeatable = bool(flask.request.headers.get("X-Request-Id"))
     request_id = _uuid_header("X-Request-Id", ids_required, faults)
     correlation_id = _uuid_header("X-Correlation-Id", ids_required, faults)
     if faults:
@@ -104,6 +83,8 @@ def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
         correlation_id=CorrelationId(correlation_id),
         body=body,
         body_sha256=hashlib.sha256(body).hexdigest(),
+        is_repeatable=is_repeatable,
+        answer_by=flask.g.started + ANSWER_WITHIN,
     )
 
 
@@ -122,45 +103,71 @@ def _body() -> bytes:
     return body
 
 
-def read_body(sent: Envelope) -> JsonObject:
-    """Read the body as a FHIR resource whose structure is right.
+def read_body(sent: Envelope) -> tuple[JsonObject, Sequence[Fault]]:
+    """Read the body as a FHIR resource whose structure is right, and what was tolerated in it.
 
     Raises:
-        UnsupportedMediaTypeError: the body is packed, or not FHIR JSON in UTF-8.
+        UnsupportedMediaTypeError: the body is packed, or not FHIR in JSON or XML in UTF-8.
         InvalidMessageError: every fault of the body.
     """
-    content_type, _, parameters = flask.request.headers.get("Content-Type", "").partition(";")
-    charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters, re.IGNORECASE)
-    if content_type.strip().lower() not in _JSON_TYPES or (
-        charset is not None and charset[1].lower() not in ("utf-8", "utf8")
-    ):
-        raise UnsupportedMediaTypeError(
-            Fault(
-                code=IssueCode.NOT_SUPPORTED,
-                diagnostics=f"Send Content-Type: {FHIR_JSON}, in UTF-8.",
-            )
-        )
-    if flask.request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaTypeError(
-            Fault(
-                code=IssueCode.NOT_SUPPORTED,
-                diagnostics="A packed body is not taken here. Send it without Content-Encoding.",
-            )
-        )
-    tree = read_json(sent.body)
-    faults = [f for f in validate(tree) if f.severity in (Severity.ERROR, Severity.FATAL)]
-    if faults:
-        raise InvalidMessageError(*faults)
-    return tree
+    tree = body_tree(sent.body)
+    return tree, check_structure(tree, house().gateway.profiles)
 
 
 @contextmanager
-def refusals_recorded(sent: Envelope) -> Iterator[None]:
-    """Record whatever refuses an authenticated sender's message, then let it refuse."""
+def access_recorded(door: Door, sender: Sender) -> Iterator[None]:
+    """Record that an authenticated sender was refused for what its headers say of it.
+
+    It comes before the request's ids are looked at, and so is not told again to a repeat.
+    """
     try:
         yield
+    except (HeaderError, NotTheRequesterError) as refusal:
+        body = _body()
+        unnamed = Envelope(
+            door=door,
+            sender=sender,
+            request_id=RequestId(str(uuid.uuid4())),
+            correlation_id=CorrelationId(str(uuid.uuid4())),
+            body=body,
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            is_repeatable=False,
+            answer_by=flask.g.started + ANSWER_WITHIN,
+        )
+        reject(unnamed, codes_of(refusal, door), house().gateway, told=None)
+        raise
+
+
+@contextmanager
+def taken_up(sent: Envelope) -> Iterator[Receipt | None]:
+    """Take a request up once: see `journey.take_up`.
+
+    Whatever refuses an authenticated sender's message is recorded, and told again to a
+    repeat. What ends without an answer (no database, no time) may be sent again at once.
+
+    Yields: the receipt of the same request before; None: go on.
+    """
+    gateway = house().gateway
+    try:
+        receipt = take_up(sent, gateway)
+    except StateError as refusal:
+        reject(sent, codes_of(refusal, sent.door), gateway, told=None)
+        raise
+    try:
+        yield receipt
     except (MessageError, NotTheRequesterError, StateError) as refusal:
-        reject(sent, codes_of(refusal, sent.door), house().gateway)
+        codes = codes_of(refusal, sent.door)
+        if receipt is not None:
+            reject(sent, codes, gateway, told=None)
+            raise
+        told = write_json(kept_answer(answer_to(refusal, sent.door))).decode()
+        reject(sent, codes, gateway, told=told)
+        raise FailedBeforeError(told) from refusal  # so that all hear the same words
+    except ConsentRefusedError:
+        raise
+    except Exception:
+        with suppress(StoreUnavailableError):
+            give_back(sent, gateway)
         raise
 
 
@@ -170,7 +177,7 @@ def target_service() -> DosServiceId:
     Raises:
         HeaderError: it is missing, or is not that.
     """
-    tree = _encoded_header("NHSD-Target-Identifier", required=True) or {}
+    tree = encoded_header("NHSD-Target-Identifier", required=True) or {}
     malformed = HeaderError(
         Fault(
             code=IssueCode.VALUE,
@@ -178,7 +185,8 @@ def target_service() -> DosServiceId:
             f" {DOS_SERVICE_SYSTEM} and the service id as value.",
         )
     )
-    if normal_system(string(tree, "system") or "") != DOS_SERVICE_SYSTEM:
+    is_alone = tree.keys() == {"system", "value"}
+    if not is_alone or normal_system(string(tree, "system") or "") != DOS_SERVICE_SYSTEM:
         raise malformed
     try:
         return DosServiceId(string(tree, "value") or "")
@@ -186,14 +194,24 @@ def target_service() -> DosServiceId:
         raise malformed from None
 
 
-def check_end_user_organisation(sender: Sender) -> None:
-    """Check that `NHSD-End-User-Organisation`, where sent, names who authenticated.
+def check_who_asks(sender: Sender) -> None:
+    """Check what the NHSD headers, where sent, say of who asks.
+
+    The organisation must be the one that authenticated. Software and practitioner are
+    decoded and named; their parts are not compared, since the specification's own example
+    of a Device is not valid FHIR.
 
     Raises:
-        HeaderError: it is not Base64 of an Organization.
+        HeaderError: one is not Base64 of the resource that it should be.
         NotTheRequesterError: it names another organisation.
     """
-    tree = _encoded_header("NHSD-End-User-Organisation", required=False)
+    for name, kind in _WHO_ASKS.items():
+        resource = encoded_header(name, required=False)
+        if resource is not None and string(resource, "resourceType") != kind:
+            raise HeaderError(
+                Fault(code=IssueCode.VALUE, diagnostics=f"{name} is Base64 of a {kind}.")
+            )
+    tree = encoded_header("NHSD-End-User-Organisation", required=False)
     if tree is None:
         return
     codes = [
@@ -206,13 +224,6 @@ def check_end_user_organisation(sender: Sender) -> None:
             "NHSD-End-User-Organisation",
             "NHSD-End-User-Organisation does not name the organisation that authenticated.",
         )
-
-
-def to_response(answer: Answer) -> flask.Response:
-    """Write an answer as FHIR JSON."""
-    response = flask.Response(write_json(answer.body), answer.http, content_type=FHIR_JSON)
-    response.headers.update(answer.headers)
-    return response
 
 
 def echo_ids(response: flask.Response) -> flask.Response:
@@ -246,7 +257,12 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _encoded_header(name: str, *, required: bool) -> JsonObject | None:
+def encoded_header(name: str, *, required: bool) -> JsonObject | None:
+    """Read a header that carries a JSON object as standard Base64.
+
+    Raises:
+        HeaderError: it is missing though required, or is not that.
+    """
     text = flask.request.headers.get(name)
     if not text:
         if required:

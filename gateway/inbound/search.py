@@ -18,13 +18,20 @@ import flask
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
 from gateway.fhir.service_request import searchset
 from gateway.inbound.house import house
-from gateway.referral.identifiers import ReferralId
+from gateway.inbound.media import SHAPING
+from gateway.referral.identifiers import (
+    NHS_NUMBER_SYSTEM,
+    NhsNumber,
+    ReferralId,
+    normal_system,
+)
 from gateway.referral.json import JsonObject
+from gateway.referral.model import ANY_SYSTEM, Identifier
 
 MAX_PAGE = 200
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2999, 1, 1, tzinfo=UTC)
-_UNLINKED = frozenset({"_after", "_format"})
+_UNLINKED = frozenset({"_after"})
 _T = TypeVar("_T")
 
 
@@ -38,8 +45,12 @@ def own_id(text: str) -> ReferralId:
 
 
 def parameters(known: frozenset[str]) -> Mapping[str, list[str]]:
-    """Take the query apart; refuse what is not known, which might have narrowed the result."""
+    """Take the query apart; refuse what is not known, which might have narrowed the result.
+
+    What shapes an answer (`media.SHAPING`) is known to every search, and goes into its links.
+    """
     given = flask.request.args
+    known |= SHAPING
     strange = [name for name in given if name not in known]
     if strange:
         raise ParameterError(
@@ -119,6 +130,25 @@ def after(given: Mapping[str, list[str]]) -> tuple[datetime, str] | None:
         return _instant(moment), ReferralId(row)
     except (binascii.Error, ValueError):
         raise malformed("_after", "the one of a next link") from None
+
+
+def own_token(name: str, text: str) -> Identifier:
+    """Read `system|value`, or a value alone; an NHS number alone is none of a referral's."""
+    if "|" in text:
+        found = token(name, text)
+        if found.system != NHS_NUMBER_SYSTEM:
+            return found
+    elif not (re.fullmatch(r"[0-9]{10}", text) and NhsNumber(text).checks):
+        return Identifier(ANY_SYSTEM, text)
+    raise malformed(name, "a referral's identifier; a person is found by patient:identifier")
+
+
+def token(name: str, text: str) -> Identifier:
+    """Read `system|value`."""
+    system, bar, value = text.partition("|")
+    if not bar or not value:
+        raise malformed(name, "system|value")
+    return Identifier(normal_system(system), value)
 
 
 def page_of(

@@ -10,13 +10,13 @@ from gateway.fhir.task import gateway_hop, provider_hop
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.request import check_accept, to_response
+from gateway.inbound.media import check_accept, to_response
 from gateway.inbound.search import after, count, own_id, page_of, parameters, period
 from gateway.journey.look_up import Hop, own_hop, own_hops
 from gateway.referral.directory import Scope
 from gateway.referral.json import JsonObject
 
-_KNOWN = frozenset({"_lastUpdated", "_count", "_after", "_format"})
+_KNOWN = frozenset({"_lastUpdated", "_count", "_after"})
 
 routes = flask.Blueprint("tasks", __name__)
 

@@ -5,18 +5,16 @@ receipt, or a refusal that is already on record. Must never: answer before the c
 store a referral without its decision, its ledger entries and its next step.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.consent.decide import Effect, Verdict
-from gateway.errors import (
-    ConsentRefusedError,
-    DuplicateRequestError,
-    NotTheRequesterError,
-)
+from gateway.errors import NotTheRequesterError, PreconditionFailedError
+from gateway.fhir.demographics import demographic_names
+from gateway.fhir.references import index
 from gateway.journey.consider import About, Answer, best, consider, hold_for, keep, record_hold
 from gateway.journey.gateway import Gateway
-from gateway.ledger.entry import DeliveryQueued, ReferralReceived, ReferralRejected
+from gateway.journey.take_up import refused
+from gateway.ledger.entry import DeliveryQueued, ReferralReceived
 from gateway.ledger.kinds import Door as LedgerDoor
 from gateway.ledger.kinds import Stage
 from gateway.referral.directory import Service
@@ -27,7 +25,12 @@ from gateway.referral.identifiers import (
     Handle,
     ReferralId,
 )
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import (
+    DeliveryKind,
+    DeliveryState,
+    ReferralState,
+    RequestStatus,
+)
 from gateway.referral.model import (
     Delivery,
     Envelope,
@@ -43,76 +46,57 @@ from gateway.store.engine import Transaction
 from gateway.store.requests import Refusal
 
 
-def accept_referral(referral: IncomingReferral, envelope: Envelope, gateway: Gateway) -> Receipt:
-    """Take one referral through the front door.
+def accept_referral(
+    referral: IncomingReferral,
+    envelope: Envelope,
+    gateway: Gateway,
+    *,
+    unless: Identifier | None = None,
+) -> Receipt:
+    """Take one referral through the front door; its request id is claimed (see `take_up`).
 
     1. Check that the organisation that asks is the one that authenticated.
     --- one transaction ---
-    2. Claim the request id; if this sender has sent it before, return the first answer.
+    2. Where the sender asks for it (`unless`), look whether it is here under that name.
     3. Meet the person under a handle.
     4. Choose candidate services, decide for each in turn, and keep the best answer.
     5. DENY: note the refusal. PERMIT: store the referral and queue its delivery.
        HOLD: store the referral and open a hold that has an owner.
+    6. Note what the request came to.
     --- end ---
-    6. Answer with a receipt that the sender can quote, or with the refusal.
+    7. Answer with a receipt that the sender can quote, or with the refusal.
 
     Raises:
         NotTheRequesterError: the message names another organisation as its requester.
-        DuplicateRequestError: the request id was used for another message.
         UnsupportedMessageError: no service takes this kind of referral.
+        PreconditionFailedError: more than one referral has the name that was asked about.
         ConsentRefusedError: the rules said DENY; it is on record, nothing is stored.
-        StoreUnavailableError: nothing was written; the sender may send it again.
+        StoreUnavailableError, TooSlowError: nothing was written; it may be sent again.
     """
     if referral.requester != envelope.sender.ods:
         raise NotTheRequesterError(
             "ServiceRequest.requester",
             "The requester's organisation is not the one that authenticated.",
         )
-    try:
-        outcome = _accept(referral, envelope, gateway)
-    except DuplicateRequestError:
-        repeated = first_answer(envelope, gateway)
-        if repeated is None:
-            raise
-        return repeated
+    with gateway.store.transaction(gateway.clock(), answer_by=envelope.answer_by) as tx:
+        there = _find(tx, envelope, unless)
+        outcome = there or _accept(tx, referral, envelope, gateway)
+        if isinstance(outcome, Refusal):
+            requests.settle(tx, envelope, refusal=outcome)
+        else:
+            requests.settle(tx, envelope, referral=outcome.id)
     if isinstance(outcome, Refusal):
-        raise _refused(outcome)
-    return Receipt(referral=outcome, repeated=False)
+        raise refused(outcome)
+    return Receipt(referral=outcome, found=there is not None)
 
 
-def first_answer(envelope: Envelope, gateway: Gateway) -> Receipt | None:
-    """Return what this sender's request was answered with before; None if it is new.
-
-    Raises:
-        DuplicateRequestError: the request id was used for another message.
-        ConsentRefusedError: the first answer was a refusal.
-    """
-    with gateway.store.reading() as view:
-        before = requests.find(view, envelope.sender.client, envelope.request_id)
-        if before is None:
-            return None
-        if before.body_sha256 != envelope.body_sha256:
-            msg = "X-Request-Id was used before for another message. Use a new one."
-            raise DuplicateRequestError(msg)
-        if before.refusal is not None:
-            raise _refused(before.refusal)
-        if before.referral is None:
-            return None
-        return Receipt(referral=referrals.get(view, before.referral), repeated=True)
-
-
-def reject(envelope: Envelope, codes: Sequence[str], gateway: Gateway) -> None:
-    """Record that an authenticated sender's message was refused at the door."""
-    with gateway.store.transaction(gateway.clock()) as tx:
-        tx.record(
-            ReferralRejected(
-                actor=envelope.sender.client,
-                practice=envelope.sender.ods,
-                door=LedgerDoor(envelope.door),
-                request_sha256=envelope.body_sha256,
-                codes=tuple(dict.fromkeys(codes))[:64],
-            )
-        )
+def _find(tx: Transaction, envelope: Envelope, name: Identifier | None) -> Referral | None:
+    """Find the one referral of the sender's organisation that has a name already."""
+    found = referrals.find_named(tx, envelope.sender.ods, [name]) if name else []
+    if len(found) > 1:
+        msg = "more than one referral has this identifier"
+        raise PreconditionFailedError(msg)
+    return referrals.get(tx, found[0]) if found else None
 
 
 def candidates_for(
@@ -127,56 +111,52 @@ def candidates_for(
     return candidates(referral, directory.services(), practice.commissioner if practice else None)
 
 
-def _accept(referral: IncomingReferral, envelope: Envelope, gateway: Gateway) -> Referral | Refusal:
-    """Steps 2 to 5, in one transaction."""
-    with gateway.store.transaction(gateway.clock()) as tx:
-        referral_id = ReferralId.of(gateway.new_uuid())
-        requests.claim(tx, envelope, referral_id)
-        practice = envelope.sender.ods
-        subject = persons.meet(tx, practice, referral.patient.nhs_number)
-        answer = best(
-            [
-                consider(tx, gateway, referral, each, practice=practice, payload_hash_ok=True)
-                for each in candidates_for(tx, referral, envelope)
-            ]
-        )
-        about = About(
-            stage=Stage.ACCEPT,
-            practice=practice,
-            subject=subject,
-            referral=None,
-            delivery=None,
-            payload_sha256=envelope.body_sha256,
-            actor=envelope.sender.client,
-        )
-        service = answer.candidate.service
-        if answer.verdict.effect is Effect.DENY or service is None:
-            keep(tx, gateway, answer, about)
-            refusal = _refusal(answer.verdict)
-            requests.refuse(tx, envelope, refusal)
-            return refusal
-        accepted = _new_referral(tx, gateway, envelope, referral_id, subject, answer, service)
-        _store(tx, accepted, envelope, referral)
-        decision = keep(tx, gateway, answer, replace(about, referral=accepted.id))
-        if accepted.hold is not None:
-            record_hold(tx, accepted, decision=decision, delivery=None, actor=about.actor)
-        else:
-            queue(tx, gateway, accepted, service, decision, actor=about.actor)
-        return accepted
+def _accept(
+    tx: Transaction, referral: IncomingReferral, envelope: Envelope, gateway: Gateway
+) -> Referral | Refusal:
+    """Steps 3 to 5."""
+    practice = envelope.sender.ods
+    subject = persons.meet(tx, practice, referral.patient.nhs_number)
+    answer = best(
+        [
+            consider(tx, gateway, referral, each, practice=practice, payload_hash_ok=True)
+            for each in candidates_for(tx, referral, envelope)
+        ]
+    )
+    about = About(
+        stage=Stage.ACCEPT,
+        practice=practice,
+        subject=subject,
+        referral=None,
+        delivery=None,
+        payload_sha256=envelope.body_sha256,
+        actor=envelope.sender.client,
+    )
+    service = answer.candidate.service
+    if answer.verdict.effect is Effect.DENY or service is None:
+        keep(tx, gateway, answer, about)
+        return _refusal(answer.verdict)
+    accepted = _new_referral(tx, gateway, envelope, subject, answer, service)
+    _store(tx, accepted, envelope, referral)
+    decision = keep(tx, gateway, answer, replace(about, referral=accepted.id))
+    if accepted.hold is not None:
+        record_hold(tx, accepted, decision=decision, delivery=None, actor=about.actor)
+    else:
+        queue(tx, gateway, accepted, service, decision, actor=about.actor)
+    return accepted
 
 
 def _new_referral(
     tx: Transaction,
     gateway: Gateway,
     envelope: Envelope,
-    referral_id: ReferralId,
     subject: Handle,
     answer: Answer,
     service: Service,
 ) -> Referral:
     is_held = answer.verdict.effect is Effect.HOLD
     return Referral(
-        id=referral_id,
+        id=ReferralId.of(gateway.new_uuid()),
         reference=gateway.new_reference(),
         practice=envelope.sender.ods,
         sender=envelope.sender.client,
@@ -190,6 +170,9 @@ def _new_referral(
         state=ReferralState.HELD if is_held else ReferralState.QUEUED,
         hold=hold_for(answer.verdict, tx, gateway) if is_held else None,
         closed_because=None,
+        status=RequestStatus.ACTIVE,
+        content_version=1,
+        content_at=tx.at,
         body_sha256=envelope.body_sha256,
         version=1,
         received_at=tx.at,
@@ -204,7 +187,9 @@ def _store(
     referral: IncomingReferral,
 ) -> None:
     own = Identifier(REFERENCE_SYSTEM, accepted.reference)
-    referrals.add(tx, accepted, envelope.body, [*referral.identifiers, own])
+    people = index(referral.tree).of_type("Patient")
+    names = [name for each in people for name in demographic_names(each.resource)]
+    referrals.add(tx, accepted, envelope.body, [*referral.identifiers, own, *names])
     tx.record(
         ReferralReceived(
             actor=envelope.sender.client,
@@ -230,6 +215,7 @@ def queue(
     """Queue a permitted referral for one service, due at once."""
     new = Delivery(
         id=delivery_id or DeliveryId.of(gateway.new_uuid()),
+        kind=DeliveryKind.REFERRAL,
         referral=accepted.id,
         service=service.id,
         provider=service.provider,
@@ -240,6 +226,7 @@ def queue(
         lease_owner=None,
         lease_until=None,
         reason=None,
+        may_have_arrived=False,
         version=1,
         created_at=tx.at,
         updated_at=tx.at,
@@ -271,13 +258,4 @@ def _refusal(verdict: Verdict) -> Refusal:
         spine_code=reason.spine_code,
         external_text=reason.external_text,
         remedy=reason.remedy,
-    )
-
-
-def _refused(refusal: Refusal) -> ConsentRefusedError:
-    return ConsentRefusedError(
-        code=refusal.code,
-        spine_code=refusal.spine_code,
-        external_text=refusal.external_text,
-        remedy=refusal.remedy,
     )

@@ -14,17 +14,18 @@ from dataclasses import replace
 
 from gateway.consent.decide import Effect
 from gateway.errors import DamagedRecordError, DeliveryError, MessageError
-from gateway.fhir.json_text import read_json
 from gateway.fhir.read_referral import read_referral
+from gateway.fhir.text import read_resource
 from gateway.journey import settle
 from gateway.journey.consider import About, Answer, consider, keep
 from gateway.journey.gateway import Gateway, Parcel
+from gateway.journey.recall import end_attempt, record_release
 from gateway.ledger.entry import DeliveryLeaseLapsed, DeliveryReleased
 from gateway.ledger.kinds import Stage
 from gateway.referral.directory import Endpoint
 from gateway.referral.identifiers import DecisionId
 from gateway.referral.json import JsonObject
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
 from gateway.store import deliveries, referrals
@@ -42,7 +43,8 @@ def deliver_next(worker: str, gateway: Gateway) -> bool:
     --- transaction: release ---
     2. Open the bytes as received, and map them to the exact bytes that would leave.
     3. Decide again, on those bytes and the facts of this moment.
-    4. PERMIT: record the release. HOLD or DENY: stop, and record that.
+    4. PERMIT: record the release. HOLD or DENY: stop, and record that. (A recall carries
+       nothing of the person: its bytes are recorded and released without steps 2 and 3.)
     --- no transaction ---
     5. Send, unless too little of the lease is left; wait for the answer.
     --- transaction: settle ---
@@ -87,10 +89,10 @@ def _claim(worker: str, gateway: Gateway) -> Delivery | None:
                     lease_until=before.lease_until,
                 )
             )
-            if tx.at >= before.give_up_at:
+            if tx.at >= before.give_up_at or settle.is_taken_back(claimed, present):
                 # The version moves on with it, so the release below finds the lease gone.
                 settle.give_up(tx, claimed, present, gateway, reason="NO_WORKER_RETURNED")
-        else:
+        elif claimed.kind is DeliveryKind.REFERRAL:
             referrals.change(tx, present, replace(present, state=ReferralState.IN_FLIGHT))
         return claimed
 
@@ -100,12 +102,17 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
     with gateway.store.transaction(gateway.clock()) as tx:
         if not deliveries.is_still_leased(tx, claimed):
             return None
-        present = referrals.get(tx, claimed.referral)
+        present = referrals.hold_still(tx, claimed.referral)
         directory = DirectoryAsOf(tx, tx.at)
         service = directory.service(claimed.service)
         endpoint = directory.endpoint(service.endpoint) if service else None
+        if claimed.kind is DeliveryKind.RECALL:
+            return _release_recall(tx, gateway, claimed, present, endpoint)
+        if present.is_cancelled:
+            end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+            return None
         received = referrals.body_of(tx, present.id)
-        incoming = read_referral(read_json(received))
+        incoming = read_referral(read_resource(received))
         body = _body(gateway, endpoint, incoming.tree, present, claimed)
         answer = consider(
             tx,
@@ -128,6 +135,25 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
             body=body,
             body_sha256=body_sha256,
         )
+
+
+def _release_recall(
+    tx: Transaction,
+    gateway: Gateway,
+    claimed: Delivery,
+    present: Referral,
+    endpoint: Endpoint | None,
+) -> Parcel | None:
+    """Record the release of a recall; where its service is gone, a person must tell them."""
+    if endpoint is None:
+        settle.give_up(tx, claimed, present, gateway, reason="SERVICE_HAS_NO_ENDPOINT")
+        return None
+    body = gateway.destinations[endpoint.transport].prepare_recall(present, claimed)
+    sha256 = hashlib.sha256(body).hexdigest()
+    record_release(tx, claimed, present, sha256)
+    return Parcel(
+        delivery=claimed, referral=present, endpoint=endpoint, body=body, body_sha256=sha256
+    )
 
 
 def _attempt(parcel: Parcel, gateway: Gateway) -> None:

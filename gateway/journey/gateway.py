@@ -1,4 +1,4 @@
-"""The live objects that every flow is handed: store, clock, identifiers, policy, schedule."""
+"""The live objects that every flow is handed: store, profiles, policy, schedule, clock."""
 
 import secrets
 import uuid
@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from gateway.consent.decide import Policy
+from gateway.fhir.profiles.model import Profiles
 from gateway.referral.directory import Endpoint, Transport
 from gateway.referral.identifiers import OdsCode, ReferralReference
 from gateway.referral.json import JsonObject
@@ -38,6 +39,9 @@ class Destination(Protocol):
 
     def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
         """Map a message to the exact bytes that would leave. Pure."""
+
+    def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
+        """Write the exact bytes that tell a service to stop. Pure; no patient data."""
 
     def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
         """Send the bytes and wait for the answer, in all no longer than the timeout.
@@ -75,6 +79,7 @@ class Gateway:
     """What the composition root hands to each flow. `clock` returns aware UTC times."""
 
     store: Store
+    profiles: Profiles
     policy: Policy
     schedule: Schedule
     ods: OdsCode

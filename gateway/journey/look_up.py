@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.errors import NotFoundError
-from gateway.fhir.json_text import read_json
+from gateway.fhir.references import index
+from gateway.fhir.service_request import service_request_of
+from gateway.fhir.text import read_resource
 from gateway.journey.gateway import Gateway
+from gateway.referral.directory import Offer
 from gateway.referral.identifiers import (
     DeliveryId,
     DosServiceId,
@@ -19,12 +22,13 @@ from gateway.referral.identifiers import (
     OdsCode,
     ReferralId,
 )
-from gateway.referral.json import JsonObject
-from gateway.referral.lifecycle import DeliveryState
-from gateway.referral.model import Delivery, Identifier, Referral, Sender
+from gateway.referral.json import JsonObject, objects
+from gateway.referral.lifecycle import DeliveryState, RequestStatus
+from gateway.referral.model import Change, Delivery, Identifier, Referral, Sender
 from gateway.store import deliveries, persons, referrals
 from gateway.store.directory import DirectoryAsOf
-from gateway.store.referrals import Search
+from gateway.store.engine import Reading
+from gateway.store.referrals import Changed, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +55,74 @@ def service_is_known(service: DosServiceId, gateway: Gateway) -> bool:
         return DirectoryAsOf(view, gateway.clock()).service_known_as(service) is not None
 
 
-def own_referral(
-    sender: Sender, referral_id: ReferralId, gateway: Gateway
-) -> tuple[Referral, JsonObject]:
-    """Read a referral of the sender's own organisation, and its message.
+def offers_of(service: DosServiceId, gateway: Gateway) -> tuple[Offer, ...] | None:
+    """List what a service takes now; None where the directory has no service of this id."""
+    with gateway.store.reading() as view:
+        known = DirectoryAsOf(view, gateway.clock()).service_known_as(service)
+    return known.offers if known is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A referral with the message that brought it and every later change, oldest first."""
+
+    referral: Referral
+    message: JsonObject
+    changes: tuple[Change, ...]
+
+
+def present_version(kept: Kept) -> JsonObject:
+    """Show the ServiceRequest as its sender left it."""
+    return service_request_of(
+        kept.message, kept.referral, kept.changes[-1] if kept.changes else None
+    )
+
+
+def own_referral(sender: Sender, referral_id: ReferralId, gateway: Gateway) -> Kept:
+    """Read a referral of the sender's own organisation.
 
     Raises:
         NotFoundError: there is none, or it is another organisation's.
     """
-    with gateway.store.reading() as view:
+    with gateway.store.reading(as_one_moment=True) as view:
         referral = referrals.get(view, referral_id)
         if referral.practice != sender.ods:
             msg = "no referral has this id"
             raise NotFoundError(msg)
-        return referral, read_json(referrals.body_of(view, referral_id))
+        return _kept(view, referral)
+
+
+def _kept(view: Reading, referral: Referral) -> Kept:
+    changes: tuple[Change, ...] = ()
+    if referral.is_cancelled:
+        changes = tuple(_change(each) for each in referrals.changes_of(view, referral.id))
+    return Kept(referral, read_resource(referrals.body_of(view, referral.id)), changes)
+
+
+def _change(changed: Changed) -> Change:
+    """Show what a sender said when it took its referral back."""
+    said = index(read_resource(changed.body)).of_type("ServiceRequest")
+    reason = objects(said[0].resource, "reasonCode") if said else []
+    return Change(
+        version=changed.version, status=changed.status, reason=tuple(reason), at=changed.at
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What a practice searches its own referrals for; all conditions hold together.
 
-    `subject` is a person by the handle that this practice's referrals carry. `after` is the
+    `subject` is a person by the handle that this practice's referrals carry, `person` one by
+    name, date of birth and postcode, `mark` the same as a link carries it. `after` is the
     place of the last one of the page before: when it came in, and its id.
     """
 
     id: ReferralId | None = None
+    statuses: frozenset[RequestStatus] | None = None
     subject: Handle | None = None
     nhs_number: NhsNumber | None = None
+    person: Identifier | None = None
+    mark: bytes | None = None
     identifiers: tuple[Identifier, ...] = ()
     updated_from: datetime | None = None
     updated_before: datetime | None = None
@@ -85,9 +130,7 @@ class Wanted:
     limit: int = 50
 
 
-def own_referrals(
-    sender: Sender, wanted: Wanted, gateway: Gateway
-) -> tuple[list[tuple[Referral, JsonObject]], int]:
+def own_referrals(sender: Sender, wanted: Wanted, gateway: Gateway) -> tuple[list[Kept], int]:
     """Search a practice's own referrals; return a page with their messages, and the total.
 
     A number that this practice has never sent is nobody: an empty result, not an error.
@@ -101,15 +144,23 @@ def own_referrals(
         search = Search(
             practice=sender.ods,
             id=wanted.id,
+            statuses=wanted.statuses,
             subjects=subjects,
             identifiers=wanted.identifiers,
+            person=wanted.person,
+            mark=wanted.mark,
             updated_from=wanted.updated_from,
             updated_before=wanted.updated_before,
             after=wanted.after,
             limit=wanted.limit,
         )
         page, total = referrals.search(view, search)
-        return [(r, read_json(referrals.body_of(view, r.id))) for r in page], total
+        return [_kept(view, each) for each in page], total
+
+
+def mark_of(person: Identifier, gateway: Gateway) -> str:
+    """Name a person in a link by the keyed hash under which the referral is kept."""
+    return referrals.mark_of(gateway.store.vault, person).hex()
 
 
 def own_hops(

@@ -12,7 +12,7 @@ from datetime import datetime
 from gateway.journey.gateway import Gateway
 from gateway.ledger.kinds import EntryKind
 from gateway.referral.identifiers import ReferralReference
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.store import deliveries, ledger, referrals
 
@@ -20,6 +20,11 @@ _LIVE = {
     ReferralState.QUEUED: DeliveryState.QUEUED,
     ReferralState.IN_FLIGHT: DeliveryState.IN_FLIGHT,
     ReferralState.DELIVERED: DeliveryState.DELIVERED,
+}
+
+_ARRIVED = {
+    DeliveryKind.REFERRAL: EntryKind.DELIVERY_DELIVERED,
+    DeliveryKind.RECALL: EntryKind.RECALL_SENT,
 }
 
 
@@ -47,7 +52,7 @@ def reconcile(gateway: Gateway) -> Reconciliation:
     All is read in one consistent view. A referral is in order when
 
     1. its one live delivery is in the same state (queued, in flight, delivered), or it has
-       no live delivery (held, closed);
+       no live delivery (held, closed), or only recalls are live (recalling);
     2. a queued delivery has its next time, a flight its lease, a hold its owner and date;
     3. the ledger received it once, and closed, delivered or held it as often as its rows say.
     """
@@ -65,7 +70,7 @@ def reconcile(gateway: Gateway) -> Reconciliation:
             leases += any(_has_lapsed(d, now) for d in own)
             texts = [
                 *_state_faults(referral, own),
-                *_ledger_faults(referral, entries.pop(referral.id, Counter())),
+                *_ledger_faults(referral, own, entries.pop(referral.id, Counter())),
             ]
             found += [Discrepancy(referral.reference, text) for text in texts]
     found += [
@@ -89,12 +94,8 @@ def _has_lapsed(delivery: Delivery, now: datetime) -> bool:
 
 
 def _state_faults(referral: Referral, own: list[Delivery]) -> Iterable[str]:
-    live = [d for d in own if d.state in _LIVE.values()]
-    expected = _LIVE.get(referral.state)
-    if expected is None and live:
-        yield f"it is {referral.state}, and yet a delivery is {live[0].state}"
-    if expected is not None and [d.state for d in live] != [expected]:
-        yield f"it is {referral.state}, but {len(live)} deliveries are live, or in another state"
+    live = [d for d in own if d.state in _LIVE.values() and not _is_over(referral, d)]
+    yield from _live_faults(referral, live)
     if referral.state is ReferralState.HELD and referral.hold is None:
         yield "it is held without a reason, an owner and a date"
     if referral.state is ReferralState.CLOSED and referral.closed_because is None:
@@ -104,12 +105,31 @@ def _state_faults(referral: Referral, own: list[Delivery]) -> Iterable[str]:
             yield "it is in flight without a lease"
 
 
-def _ledger_faults(referral: Referral, kinds: Counter[str]) -> Iterable[str]:
+def _live_faults(referral: Referral, live: list[Delivery]) -> Iterable[str]:
+    expected = _LIVE.get(referral.state)
+    if referral.state is ReferralState.RECALLING:
+        if not live or any(d.kind is not DeliveryKind.RECALL for d in live):
+            yield "it is recalling, and yet no recall, or not only recalls, are on their way"
+    elif expected is None and live:
+        yield f"it is {referral.state}, and yet a delivery is {live[0].state}"
+    elif expected is not None and [d.state for d in live] != [expected]:
+        yield f"it is {referral.state}, but {len(live)} deliveries are live, or in another state"
+
+
+def _is_over(referral: Referral, delivery: Delivery) -> bool:
+    """Whether a delivery that arrived asks for nothing more: its referral was taken back."""
+    return referral.is_cancelled and delivery.state is DeliveryState.DELIVERED
+
+
+def _ledger_faults(referral: Referral, own: list[Delivery], kinds: Counter[str]) -> Iterable[str]:
     if kinds[EntryKind.REFERRAL_RECEIVED] != 1:
         yield f"the ledger received it {kinds[EntryKind.REFERRAL_RECEIVED]} times"
-    delivered = referral.state is ReferralState.DELIVERED
-    if kinds[EntryKind.DELIVERY_DELIVERED] != int(delivered):
-        yield "rows and ledger disagree on whether it was delivered"
+    for kind, entry in _ARRIVED.items():
+        arrived = [d for d in own if d.kind is kind and d.state is DeliveryState.DELIVERED]
+        if kinds[entry] != len(arrived):
+            yield f"rows and ledger disagree on whether the {kind} was delivered"
+    if kinds[EntryKind.REFERRAL_CANCELLED] != int(referral.is_cancelled):
+        yield "rows and ledger disagree on whether it was taken back"
     closed = referral.state is ReferralState.CLOSED
     if kinds[EntryKind.REFERRAL_CLOSED] != int(closed):
         yield "rows and ledger disagree on whether it was closed"

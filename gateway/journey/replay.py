@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from gateway.consent.decide import Effect, Verdict
 from gateway.errors import IllegalMoveError
-from gateway.fhir.json_text import read_json
 from gateway.fhir.read_referral import read_referral
+from gateway.fhir.text import read_resource
 from gateway.journey.accept import queue
 from gateway.journey.consider import About, consider, hold_for, keep, record_hold
 from gateway.journey.gateway import Gateway
@@ -19,21 +19,23 @@ from gateway.ledger.entry import DeliveryReplayed, HoldResolved, ReferralClosed
 from gateway.ledger.kinds import Stage
 from gateway.referral.directory import Service
 from gateway.referral.identifiers import DecisionId, DeliveryId, ReferralReference
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
-from gateway.store import deliveries, referrals
+from gateway.store import decisions, deliveries, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 
 ACTOR = "operator"
+_NOT_BROUGHT = (DeliveryState.REFUSED, DeliveryState.DEAD_LETTERED)
 
 
 def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
     """Decide again about one held referral, and act on the answer.
 
     --- one transaction ---
-    1. Check that it is held.
+    1. Check that it is held. One that its sender took back is held because a recall could
+       not be brought: that is tried again, and nothing else.
     2. Decide on the bytes as received and the facts of this moment.
     3. PERMIT: resolve the hold and queue the delivery (again). HOLD: the hold stands, with
        today's reason. DENY: resolve the hold and close the referral.
@@ -48,42 +50,64 @@ def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
         if present.state is not ReferralState.HELD or present.hold is None:
             msg = f"{reference} is {present.state}, not held; there is nothing to replay"
             raise IllegalMoveError(msg)
-        service = DirectoryAsOf(tx, tx.at).service(present.service)
-        received = referrals.body_of(tx, present.id)
-        incoming = read_referral(read_json(received))
-        answer = consider(
-            tx,
-            gateway,
-            incoming,
-            Candidate(service=service, purpose=present.purpose),
+        if present.is_cancelled:
+            return _recall_again(tx, gateway, present)
+        return _decide_again(tx, gateway, present)
+
+
+def _decide_again(tx: Transaction, gateway: Gateway, present: Referral) -> Referral:
+    """Steps 2 and 3."""
+    service = DirectoryAsOf(tx, tx.at).service(present.service)
+    received = referrals.body_of(tx, present.id)
+    incoming = read_referral(read_resource(received))
+    answer = consider(
+        tx,
+        gateway,
+        incoming,
+        Candidate(service=service, purpose=present.purpose),
+        practice=present.practice,
+        payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
+    )
+    earlier = _earlier(tx, present)
+    delivery_id = earlier[0].id if earlier else DeliveryId.of(gateway.new_uuid())
+    decision = keep(
+        tx,
+        gateway,
+        answer,
+        About(
+            stage=Stage.REPLAY,
             practice=present.practice,
-            payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
-        )
-        earlier = _earlier(tx, present)
-        delivery_id = earlier[0].id if earlier else DeliveryId.of(gateway.new_uuid())
-        decision = keep(
-            tx,
-            gateway,
-            answer,
-            About(
-                stage=Stage.REPLAY,
-                practice=present.practice,
-                subject=present.subject,
-                referral=present.id,
-                delivery=delivery_id,
-                payload_sha256=present.body_sha256,
-                actor=ACTOR,
-            ),
-        )
-        _record_resolution(tx, present, decision, answer.verdict)
-        if answer.verdict.effect is Effect.PERMIT and service is not None:
-            return _queue(tx, gateway, present, service, decision, delivery_id, earlier)
-        return _stop(tx, gateway, present, answer.verdict, decision)
+            subject=present.subject,
+            referral=present.id,
+            delivery=delivery_id,
+            payload_sha256=present.body_sha256,
+            actor=ACTOR,
+        ),
+    )
+    _record_resolution(tx, present, decision, f"DECIDED.{answer.verdict.effect}")
+    if answer.verdict.effect is Effect.PERMIT and service is not None:
+        return _queue(tx, gateway, present, service, decision, delivery_id, earlier)
+    return _stop(tx, gateway, present, answer.verdict, decision)
 
 
 def _earlier(tx: Transaction, present: Referral) -> list[Delivery]:
     """Find the delivery to this service, if one was queued before."""
-    return [d for d in deliveries.of_referral(tx, present.id) if d.service == present.service]
+    return [
+        d
+        for d in deliveries.of_referral(tx, present.id)
+        if d.service == present.service and d.kind is DeliveryKind.REFERRAL
+    ]
+
+
+def _recall_again(tx: Transaction, gateway: Gateway, present: Referral) -> Referral:
+    """Queue every recall that could not be brought."""
+    recalling = replace(present, state=ReferralState.RECALLING, hold=None)
+    referrals.change(tx, present, recalling)
+    _record_resolution(tx, present, decisions.last_of(tx, present.id), "RECALLED_AGAIN")
+    for each in deliveries.of_referral(tx, present.id):
+        if each.kind is DeliveryKind.RECALL and each.state in _NOT_BROUGHT:
+            _again(tx, gateway, present, each)
+    return recalling
 
 
 def _queue(
@@ -100,27 +124,32 @@ def _queue(
     if not earlier:
         queue(tx, gateway, queued, service, decision, actor=ACTOR, delivery_id=delivery_id)
         return queued
+    _again(tx, gateway, present, earlier[0])
+    return queued
+
+
+def _again(tx: Transaction, gateway: Gateway, present: Referral, earlier: Delivery) -> None:
+    """Queue an earlier delivery once more, due at once."""
     again = replace(
-        earlier[0],
+        earlier,
         state=DeliveryState.QUEUED,
         next_at=tx.at,
         give_up_at=tx.at + gateway.schedule.horizon,
         reason=None,
     )
-    deliveries.change(tx, earlier[0], again)
+    deliveries.change(tx, earlier, again)
     tx.record(
         DeliveryReplayed(
             actor=ACTOR,
             practice=present.practice,
             subject=present.subject,
             referral=present.id,
-            delivery=delivery_id,
+            delivery=again.id,
             recipient=again.provider,
             reason="OPERATOR_ORDER",
             next_at=again.next_at,
         )
     )
-    return queued
 
 
 def _stop(
@@ -146,7 +175,7 @@ def _stop(
 
 
 def _record_resolution(
-    tx: Transaction, present: Referral, decision: DecisionId, verdict: Verdict
+    tx: Transaction, present: Referral, decision: DecisionId, resolution: str
 ) -> None:
     """The old hold ends with this decision; where it still holds, a new one opens."""
     if present.hold is None:
@@ -161,6 +190,6 @@ def _record_resolution(
             decision=decision,
             delivery=None,
             code=present.hold.code,
-            resolution=f"DECIDED.{verdict.effect}",
+            resolution=resolution,
         )
     )

@@ -11,6 +11,7 @@ from gateway.consent.decide import Effect, Verdict
 from gateway.errors import DeliveryError, Phase
 from gateway.journey.consider import hold_for, record_hold
 from gateway.journey.gateway import Acknowledgement, Gateway
+from gateway.journey.recall import end_attempt, queue_recall, sent
 from gateway.ledger.entry import (
     DeliveryDeadLettered,
     DeliveryDelivered,
@@ -19,7 +20,7 @@ from gateway.ledger.entry import (
     ReferralClosed,
 )
 from gateway.referral.identifiers import DecisionId
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Hold, Referral
 from gateway.store import deliveries, referrals
 from gateway.store.engine import Transaction
@@ -32,9 +33,11 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
     with gateway.store.transaction(gateway.clock()) as tx:
         if not deliveries.is_still_leased(tx, claimed):
             return
-        present = referrals.get(tx, claimed.referral)
+        present = referrals.hold_still(tx, claimed.referral)
         _end(tx, claimed, DeliveryState.DELIVERED, reason=None)
-        referrals.change(tx, present, replace(present, state=ReferralState.DELIVERED))
+        if claimed.kind is DeliveryKind.RECALL:
+            sent(tx, claimed, present, acknowledged)
+            return
         tx.record(
             DeliveryDelivered(
                 actor=ACTOR,
@@ -47,6 +50,11 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
                 status=acknowledged.status,
             )
         )
+        if present.is_cancelled:  # its sender took it back while it was under way
+            queue_recall(tx, gateway, claimed, present, actor=ACTOR)
+            referrals.change(tx, present, replace(present, state=ReferralState.RECALLING))
+        else:
+            referrals.change(tx, present, replace(present, state=ReferralState.DELIVERED))
 
 
 def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
@@ -54,7 +62,13 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
     with gateway.store.transaction(gateway.clock()) as tx:
         if not deliveries.is_still_leased(tx, claimed):
             return
-        present = referrals.get(tx, claimed.referral)
+        present = referrals.hold_still(tx, claimed.referral)
+        claimed = replace(
+            claimed, may_have_arrived=claimed.may_have_arrived or failure.phase is Phase.NO_REPLY
+        )
+        if is_taken_back(claimed, present):
+            end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+            return
         if not failure.may_retry:
             _refused_by_destination(tx, claimed, present, failure, gateway)
             return
@@ -75,7 +89,8 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
                 reason=failure.phase,
             ),
         )
-        referrals.change(tx, present, replace(present, state=ReferralState.QUEUED))
+        if claimed.kind is DeliveryKind.REFERRAL:
+            referrals.change(tx, present, replace(present, state=ReferralState.QUEUED))
         tx.record(
             DeliveryUnknown(
                 actor=ACTOR,
@@ -100,6 +115,9 @@ def stopped(
     decision: DecisionId,
 ) -> None:
     """The rules said no at the last moment: a DENY closes the referral, a HOLD holds it."""
+    if is_taken_back(claimed, present):
+        end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+        return
     _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code)
     tx.record(_refused(claimed, present, Phase.PREPARE, verdict.code, decision))
     if verdict.effect is Effect.DENY:
@@ -124,7 +142,7 @@ def unsendable(claimed: Delivery, gateway: Gateway) -> None:
     """The stored message cannot be opened or mapped; no later attempt will change that."""
     with gateway.store.transaction(gateway.clock()) as tx:
         if deliveries.is_still_leased(tx, claimed):
-            present = referrals.get(tx, claimed.referral)
+            present = referrals.hold_still(tx, claimed.referral)
             give_up(tx, claimed, present, gateway, reason="MESSAGE_CANNOT_BE_PREPARED")
 
 
@@ -132,6 +150,9 @@ def give_up(
     tx: Transaction, claimed: Delivery, present: Referral, gateway: Gateway, *, reason: str
 ) -> None:
     """Make no further attempt; the referral is held for the operator."""
+    if is_taken_back(claimed, present):
+        end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+        return
     _end(tx, claimed, DeliveryState.DEAD_LETTERED, reason=reason)
     tx.record(
         DeliveryDeadLettered(
@@ -155,6 +176,11 @@ def give_up(
         " be prepared.",
         remedy="Find out why with the provider, then order a replay; or refer elsewhere.",
     )
+
+
+def is_taken_back(claimed: Delivery, present: Referral) -> bool:
+    """Whether this attempt is of a referral that its sender took back meanwhile."""
+    return present.is_cancelled and claimed.kind is DeliveryKind.REFERRAL
 
 
 def _refused_by_destination(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeAlias
 
 from gateway.errors import Phase
-from gateway.ledger.kinds import Door, Effect, EntryKind, Stage
+from gateway.ledger.kinds import Cancellation, Door, Effect, EntryKind, Stage
 from gateway.ledger.line import Line, OnDelivery, OnHouse, OnReferral
 from gateway.ledger.values import (
     Code,
@@ -35,6 +35,7 @@ WhichDoor = Annotated[Door, one_of(Door)]
 WhichEffect = Annotated[Effect, one_of(Effect)]
 WhichStage = Annotated[Stage, one_of(Stage)]
 WhichPhase = Annotated[Phase, one_of(Phase)]
+WhichCancellation = Annotated[Cancellation, one_of(Cancellation)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,16 @@ class ReferralRejected(Line):
     door: WhichDoor
     request_sha256: Sha256
     codes: Codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralCancelled(OnReferral):
+    """The sender took its referral back; `request_sha256` is of the message that said so."""
+
+    kind = EntryKind.REFERRAL_CANCELLED
+    door: WhichDoor
+    request_sha256: Sha256
+    status: WhichCancellation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +195,47 @@ class DeliveryLeaseLapsed(OnDelivery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStopped(OnDelivery):
+    """No further attempt is made: the referral was taken back. `attempt` is the last one's."""
+
+    kind = EntryKind.DELIVERY_STOPPED
+    attempt: Count
+    reason: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallQueued(OnDelivery):
+    """The recipient of an earlier delivery, `recalled`, is to be told to stop.
+
+    `delivery` is the recall's own id; its attempts are recorded as any delivery's.
+    """
+
+    kind = EntryKind.RECALL_QUEUED
+    recalled: Uuid
+    cause: Code
+    next_at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallReleased(OnDelivery):
+    """Exactly these bytes, which tell nothing of the person, may leave in this attempt."""
+
+    kind = EntryKind.RECALL_RELEASED
+    attempt: Count
+    payload_sha256: Sha256
+    lease_until: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallSent(OnDelivery):
+    """The recipient answered that it has the recall; what it then does is its own answer."""
+
+    kind = EntryKind.RECALL_SENT
+    attempt: Count
+    status: HttpStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOpened(OnReferral):
     """Nothing leaves until the owner, a role, has resolved the reason, by `due`.
 
@@ -280,6 +332,7 @@ class TokenRefused(Line):
 Entry: TypeAlias = (
     ReferralReceived
     | ReferralRejected
+    | ReferralCancelled
     | ReferralClosed
     | DecisionMade
     | DeliveryQueued
@@ -290,6 +343,10 @@ Entry: TypeAlias = (
     | DeliveryDeadLettered
     | DeliveryReplayed
     | DeliveryLeaseLapsed
+    | DeliveryStopped
+    | RecallQueued
+    | RecallReleased
+    | RecallSent
     | HoldOpened
     | HoldResolved
     | DirectoryApplied

@@ -11,6 +11,7 @@ class EntryKind(StrEnum):
 
     REFERRAL_RECEIVED = "referral.received"
     REFERRAL_REJECTED = "referral.rejected"
+    REFERRAL_CANCELLED = "referral.cancelled"
     REFERRAL_CLOSED = "referral.closed"
     DECISION_MADE = "decision.made"
     DELIVERY_QUEUED = "delivery.queued"
@@ -21,6 +22,10 @@ class EntryKind(StrEnum):
     DELIVERY_DEAD_LETTERED = "delivery.dead_lettered"
     DELIVERY_REPLAYED = "delivery.replayed"
     DELIVERY_LEASE_LAPSED = "delivery.lease_lapsed"
+    DELIVERY_STOPPED = "delivery.stopped"
+    RECALL_QUEUED = "recall.queued"
+    RECALL_RELEASED = "recall.released"
+    RECALL_SENT = "recall.sent"
     HOLD_OPENED = "hold.opened"
     HOLD_RESOLVED = "hold.resolved"
     DIRECTORY_APPLIED = "directory.applied"
@@ -43,6 +48,13 @@ class Effect(StrEnum):
     PERMIT = "PERMIT"
     HOLD = "HOLD"
     DENY = "DENY"
+
+
+class Cancellation(StrEnum):
+    """What a sender said of its referral when it took it back. Source: FHIR request-status."""
+
+    REVOKED = "revoked"
+    ENTERED_IN_ERROR = "entered-in-error"
 
 
 class Stage(StrEnum):

@@ -16,6 +16,7 @@ from gateway.ledger.entry import (
     DeliveryRefused,
     DeliveryReleased,
     DeliveryReplayed,
+    DeliveryStopped,
     DeliveryUnknown,
     DirectoryApplied,
     Entry,
@@ -23,6 +24,10 @@ from gateway.ledger.entry import (
     HoldResolved,
     LedgerVerified,
     PolicyChanged,
+    RecallQueued,
+    RecallReleased,
+    RecallSent,
+    ReferralCancelled,
     ReferralClosed,
     ReferralReceived,
     ReferralRejected,
@@ -35,8 +40,10 @@ from gateway.ledger.kinds import Door, Effect, Stage
 def sentence(entry: Entry) -> str:
     """Say in one sentence what this entry records. Its time and index stand beside it."""
     match entry:
-        case ReferralReceived() | ReferralRejected() | ReferralClosed():
+        case ReferralReceived() | ReferralRejected() | ReferralCancelled() | ReferralClosed():
             return _on_referral(entry)
+        case RecallQueued() | RecallReleased() | RecallSent():
+            return _on_recall(entry)
         case DecisionMade():
             return _on_decision(entry)
         case DeliveryQueued() | DeliveryReleased() | DeliveryDelivered() | DeliveryRefused():
@@ -51,7 +58,9 @@ def sentence(entry: Entry) -> str:
             return _on_troubled_delivery(entry)
 
 
-def _on_referral(entry: ReferralReceived | ReferralRejected | ReferralClosed) -> str:
+def _on_referral(
+    entry: ReferralReceived | ReferralRejected | ReferralCancelled | ReferralClosed,
+) -> str:
     match entry:
         case ReferralReceived():
             door = _door(entry.door)
@@ -59,6 +68,11 @@ def _on_referral(entry: ReferralReceived | ReferralRejected | ReferralClosed) ->
         case ReferralRejected():
             door, codes = _door(entry.door), _listed(entry.codes)
             return f"A message from {entry.practice} through {door} was refused: {codes}."
+        case ReferralCancelled():
+            door = _door(entry.door)
+            return (
+                f"Practice {entry.practice} took the referral back through {door}: {entry.status}."
+            )
         case ReferralClosed():
             return f"The referral was closed: {entry.reason}."
         case _:
@@ -106,7 +120,11 @@ def _on_planned_delivery(
 
 
 def _on_troubled_delivery(
-    entry: DeliveryUnknown | DeliveryDeadLettered | DeliveryReplayed | DeliveryLeaseLapsed,
+    entry: DeliveryUnknown
+    | DeliveryDeadLettered
+    | DeliveryReplayed
+    | DeliveryLeaseLapsed
+    | DeliveryStopped,
 ) -> str:
     to = f"to {entry.recipient}"
     match entry:
@@ -126,6 +144,28 @@ def _on_troubled_delivery(
             return (
                 f"The worker with attempt {entry.attempt} {to} did not come back by {until}; "
                 "another took over."
+            )
+        case DeliveryStopped():
+            return f"The delivery {to} was stopped after {entry.attempt} attempts: {entry.reason}."
+        case _:
+            assert_never(entry)
+
+
+def _on_recall(entry: RecallQueued | RecallReleased | RecallSent) -> str:
+    match entry:
+        case RecallQueued():
+            due = _minute(entry.next_at)
+            return f"{entry.recipient} is to be told to stop ({entry.cause}), first at {due}."
+        case RecallReleased():
+            until = _minute(entry.lease_until)
+            return (
+                f"The recall was released to {entry.recipient} for attempt {entry.attempt}, "
+                f"until {until}."
+            )
+        case RecallSent():
+            return (
+                f"{entry.recipient} has the recall since attempt {entry.attempt}, "
+                f"with HTTP status {entry.status}."
             )
         case _:
             assert_never(entry)

@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 
 from gateway.consent.rules import handling_labels
 from gateway.fhir.references import Index, index
-from gateway.referral.identifiers import ODS_CODE_SYSTEM, OWN_BASE, REFERENCE_SYSTEM, OdsCode
+from gateway.referral.identifiers import (
+    ODS_CODE_SYSTEM,
+    OWN_BASE,
+    REASON_SYSTEM,
+    REFERENCE_SYSTEM,
+    OdsCode,
+)
 from gateway.referral.json import Json, JsonObject, child, objects, string
 from gateway.referral.lifecycle import TaskStatus
 from gateway.referral.model import Delivery, Referral
@@ -55,6 +61,38 @@ def transaction_for(message: JsonObject, referral: Referral, delivery: Delivery)
             _once(request),
             *entries,
         ],
+    }
+
+
+def recall_for(referral: Referral, recall: Delivery) -> JsonObject:
+    """Write the transaction that recalls a referral: one Task that asks to abort it.
+
+    It names the referral by our reference, which went with it, and nothing of the person.
+    """
+    reference: JsonObject = {"system": REFERENCE_SYSTEM, "value": str(referral.reference)}
+    reason: JsonObject = {"system": REASON_SYSTEM, "code": recall.reason}
+    task: JsonObject = {
+        "resourceType": "Task",
+        "identifier": [{"system": DELIVERY_SYSTEM, "value": str(recall.id)}],
+        "groupIdentifier": reference,
+        "status": TaskStatus.REQUESTED.value,
+        "intent": "order",
+        "priority": "urgent",
+        "code": {"coding": [{"system": _TASK_CODE, "code": "abort"}]},
+        "description": "The sender took this referral back. Stop work on it, delete, return or"
+        " restrict what came with it, and say which.",
+        "focus": {"type": "ServiceRequest", "identifier": reference},
+        "authoredOn": _instant(recall.created_at),
+        "requester": _organisation(referral.practice),
+        "owner": _organisation(recall.provider),
+        "reasonCode": {"coding": [reason]},
+        "restriction": {"period": {"end": _instant(recall.give_up_at)}},
+    }
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "timestamp": _instant(recall.created_at),
+        "entry": [_once(_entry(f"urn:uuid:{recall.id}", task))],
     }
 
 

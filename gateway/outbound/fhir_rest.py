@@ -18,12 +18,15 @@ from gateway.errors import (
     DestinationBusyError,
     DestinationRefusedError,
     DestinationUnreachableError,
+    InvalidMessageError,
     MessageError,
     NoReplyError,
+    Severity,
 )
 from gateway.fhir.json_text import read_json, write_json
+from gateway.fhir.validate import validate
 from gateway.journey.gateway import Acknowledgement, Parcel
-from gateway.mapping.fhir_rest import transaction_for
+from gateway.mapping.fhir_rest import recall_for, transaction_for
 from gateway.outbound.line import Call, LineAdapter
 from gateway.referral.directory import Endpoint
 from gateway.referral.json import JsonObject, child, objects, string
@@ -56,8 +59,16 @@ class FhirRest:
         self._local = threading.local()
 
     def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
-        """Map a message to the exact bytes that would leave."""
-        return write_json(transaction_for(message, referral, delivery))
+        """Map a message to the exact bytes that would leave.
+
+        Raises:
+            InvalidMessageError: what was made of it is not valid FHIR.
+        """
+        return _written(transaction_for(message, referral, delivery))
+
+    def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
+        """Write the transaction that tells the server's people to stop."""
+        return _written(recall_for(referral, recall))
 
     def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
         """Post the transaction; see `journey.gateway.Destination`.
@@ -112,6 +123,14 @@ class FhirRest:
             return None
         ca_file = self._certificates / endpoint.ca_file
         return str(ca_file), ca_file.stat().st_mtime_ns
+
+
+def _written(tree: JsonObject) -> bytes:
+    """Write what we made, once the validator that guards the front door has passed it."""
+    faults = [f for f in validate(tree) if f.severity in (Severity.ERROR, Severity.FATAL)]
+    if faults:
+        raise InvalidMessageError(*faults)
+    return write_json(tree)
 
 
 def _new_session(trust: _Trust) -> tuple[requests.Session, LineAdapter]:

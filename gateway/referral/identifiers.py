@@ -16,20 +16,28 @@ OWN_BASE = "https://fhir.referral-gateway.example"
 PURPOSE_SYSTEM = f"{OWN_BASE}/CodeSystem/purpose"
 USE_CASE_SYSTEM = f"{OWN_BASE}/CodeSystem/use-case"
 REFERENCE_SYSTEM = f"{OWN_BASE}/Id/referral-reference"
+REASON_SYSTEM = f"{OWN_BASE}/CodeSystem/reason"
 BARS_USE_CASE_SYSTEM = "https://fhir.nhs.uk/CodeSystem/usecases-categories-bars"
 
 _SYSTEM_DEVIATIONS = re.compile(r"^http://(fhir\.nhs\.uk|fhir\.hl7\.org\.uk)/", re.IGNORECASE)
+_FOLDER_DEVIATIONS = re.compile(r"^(https://fhir\.(?:nhs|hl7\.org)\.uk)/(id|Codesystem)/")
+_FOLDERS = {"id": "Id", "Codesystem": "CodeSystem"}
+_NAME_DEVIATIONS = {
+    "https://fhir.nhs.uk/CodeSystem/usecase-categories-bars": BARS_USE_CASE_SYSTEM,
+}
 
 
 @lru_cache(maxsize=512)
 def normal_system(system: str) -> str:
-    """Respell an NHS identifier system the way UK Core fixes it.
+    """Respell an NHS system of identifiers or codes the way UK Core or BaRS fixes it.
 
-    Senders write `http` for `https` and `/id/` for `/Id/`; both name the same system.
-    Source: BaRS examples against UK Core profiles.
+    Senders write `http` for `https`, `/id/` for `/Id/`, `/Codesystem/` for `/CodeSystem/`
+    and the use cases in the singular; all name the same system. Any other text is returned
+    as it is. Source: BaRS examples against the registered systems; gateway/fhir/tolerance.py.
     """
-    spelt = _SYSTEM_DEVIATIONS.sub(lambda m: f"https://{m.group(1).lower()}/", system)
-    return re.sub(r"^(https://fhir\.(?:nhs|hl7\.org)\.uk)/id/", r"\1/Id/", spelt)
+    spelt = _SYSTEM_DEVIATIONS.sub(lambda m: f"https://{m[1].lower()}/", system)
+    spelt = _FOLDER_DEVIATIONS.sub(lambda m: f"{m[1]}/{_FOLDERS[m[2]]}/", spelt)
+    return _NAME_DEVIATIONS.get(spelt, spelt)
 
 
 class _Pattern(str):

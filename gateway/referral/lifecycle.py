@@ -1,15 +1,17 @@
 """The lifecycle: every legal move of a referral and of a delivery, in two tables.
 
-An accepted referral is always in exactly one of five states, and so is owned::
+An accepted referral is always in exactly one of six states, and so is owned::
 
-    queued     ──► in-flight, held, closed
-    in-flight  ──► queued, delivered, held, closed
-    delivered  ──► closed
-    held       ──► queued, closed
+    queued     ──► in-flight, recalling, held, closed
+    in-flight  ──► queued, delivered, recalling, held, closed
+    delivered  ──► recalling, closed
+    recalling  ──► held, closed
+    held       ──► queued, recalling, closed
     closed     (final)
 
-A delivery is the same walk seen from one destination, with its own endings. Whatever is
-not in a table is refused with IllegalMoveError.
+A delivery is the same walk seen from one destination, with its own endings. A recall is a
+delivery too: it brings word that a referral is cancelled to a destination that may have it.
+Whatever is not in a table is refused with IllegalMoveError.
 """
 
 from collections.abc import Mapping
@@ -24,6 +26,7 @@ class ReferralState(StrEnum):
     QUEUED = "queued"
     IN_FLIGHT = "in-flight"
     DELIVERED = "delivered"
+    RECALLING = "recalling"
     HELD = "held"
     CLOSED = "closed"
 
@@ -36,6 +39,26 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     DEAD_LETTERED = "dead-lettered"
+    STOPPED = "stopped"
+
+
+class DeliveryKind(StrEnum):
+    """What a delivery brings: the referral, or word that it is cancelled."""
+
+    REFERRAL = "referral"
+    RECALL = "recall"
+
+
+class RequestStatus(StrEnum):
+    """ServiceRequest.status, which only the sender sets. Source: FHIR R4, request-status."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    ENTERED_IN_ERROR = "entered-in-error"
+
+
+CANCELLED = "CANCELLED_BY_SENDER"
+"""Why a referral is closed, or a delivery stopped or recalled, that its sender took back."""
 
 
 class TaskStatus(StrEnum):
@@ -48,25 +71,31 @@ class TaskStatus(StrEnum):
     IN_PROGRESS = "in-progress"
     ON_HOLD = "on-hold"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 R, D = ReferralState, DeliveryState
 
 REFERRAL_MOVES: Mapping[ReferralState, frozenset[ReferralState]] = {
-    R.QUEUED: frozenset({R.IN_FLIGHT, R.HELD, R.CLOSED}),
-    R.IN_FLIGHT: frozenset({R.QUEUED, R.DELIVERED, R.HELD, R.CLOSED}),
-    R.DELIVERED: frozenset({R.CLOSED}),
-    R.HELD: frozenset({R.QUEUED, R.CLOSED}),
+    R.QUEUED: frozenset({R.IN_FLIGHT, R.RECALLING, R.HELD, R.CLOSED}),
+    R.IN_FLIGHT: frozenset({R.QUEUED, R.DELIVERED, R.RECALLING, R.HELD, R.CLOSED}),
+    R.DELIVERED: frozenset({R.RECALLING, R.CLOSED}),
+    R.RECALLING: frozenset({R.HELD, R.CLOSED}),
+    R.HELD: frozenset({R.QUEUED, R.RECALLING, R.CLOSED}),
     R.CLOSED: frozenset(),
 }
 
 DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    D.QUEUED: frozenset({D.IN_FLIGHT, D.REFUSED, D.DEAD_LETTERED}),
-    D.IN_FLIGHT: frozenset({D.QUEUED, D.DELIVERED, D.REFUSED, D.DEAD_LETTERED}),
+    D.QUEUED: frozenset({D.IN_FLIGHT, D.REFUSED, D.DEAD_LETTERED, D.STOPPED}),
+    D.IN_FLIGHT: frozenset({D.QUEUED, D.DELIVERED, D.REFUSED, D.DEAD_LETTERED, D.STOPPED}),
     D.DELIVERED: frozenset(),
     D.REFUSED: frozenset({D.QUEUED}),
     D.DEAD_LETTERED: frozenset({D.QUEUED}),
+    D.STOPPED: frozenset(),
 }
+
+SENT_IN = frozenset({R.QUEUED, R.IN_FLIGHT})
+"""States that lead to sending; a referral that was taken back never enters one again."""
 
 REFERRAL_OF_DELIVERY: Mapping[DeliveryState, ReferralState] = {
     D.QUEUED: R.QUEUED,
@@ -74,8 +103,9 @@ REFERRAL_OF_DELIVERY: Mapping[DeliveryState, ReferralState] = {
     D.DELIVERED: R.DELIVERED,
     D.REFUSED: R.HELD,
     D.DEAD_LETTERED: R.HELD,
+    D.STOPPED: R.CLOSED,
 }
-"""What a delivery's state makes of its referral: an undeliverable referral is held for a
+"""What a delivery's state makes of its referral (a recall's, only where it is held): an undeliverable referral is held for a
 person, never dropped. A delivery refused by the sharing rules closes its referral instead;
 `journey.deliver` says so where it happens."""
 
@@ -85,12 +115,14 @@ PROVIDER_HOP: Mapping[DeliveryState, TaskStatus] = {
     D.DELIVERED: TaskStatus.RECEIVED,
     D.REFUSED: TaskStatus.REJECTED,
     D.DEAD_LETTERED: TaskStatus.FAILED,
+    D.STOPPED: TaskStatus.CANCELLED,
 }
 
 GATEWAY_HOP: Mapping[ReferralState, TaskStatus] = {
     R.QUEUED: TaskStatus.ACCEPTED,
     R.IN_FLIGHT: TaskStatus.IN_PROGRESS,
     R.DELIVERED: TaskStatus.IN_PROGRESS,
+    R.RECALLING: TaskStatus.IN_PROGRESS,
     R.HELD: TaskStatus.ON_HOLD,
     R.CLOSED: TaskStatus.REJECTED,
 }

@@ -23,7 +23,12 @@ from gateway.referral.identifiers import (
     ServiceId,
 )
 from gateway.referral.json import JsonObject
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import (
+    DeliveryKind,
+    DeliveryState,
+    ReferralState,
+    RequestStatus,
+)
 
 
 class Door(StrEnum):
@@ -46,7 +51,9 @@ class Sender:
 class Envelope:
     """What came with the bytes: who sent them, and by which identifiers.
 
-    `body_sha256` is of the body exactly as received, in hexadecimal.
+    `body_sha256` is of the body exactly as received, in hexadecimal. `is_repeatable` says
+    that the sender chose the request id, so that it may send it again. `answer_by` is a
+    reading of `time.monotonic`, in seconds: nothing is committed later.
     """
 
     door: Door
@@ -55,6 +62,8 @@ class Envelope:
     correlation_id: CorrelationId
     body: bytes
     body_sha256: str
+    is_repeatable: bool
+    answer_by: float
 
 
 ANY_SYSTEM = "*"
@@ -126,7 +135,9 @@ class Hold:
 class Referral:
     """A referral that this gateway has accepted and owns.
 
-    `next_at` is set while queued; `hold` while held; `closed_because` once closed.
+    `hold` is set while held; `closed_because` once closed. `status` is the sender's;
+    `content_version` and `content_at` are of the ServiceRequest that the sender wrote,
+    `version` and `updated_at` of where it stands here.
     """
 
     id: ReferralId
@@ -143,21 +154,31 @@ class Referral:
     state: ReferralState
     hold: Hold | None
     closed_because: str | None
+    status: RequestStatus
+    content_version: int
+    content_at: datetime
     body_sha256: str
     version: int
     received_at: datetime
     updated_at: datetime
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the sender took it back."""
+        return self.status is not RequestStatus.ACTIVE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The attempts to bring one referral to one service.
+    """The attempts to bring one referral, or word that it is cancelled, to one service.
 
     `id` is also the idempotency key that every attempt carries. `give_up_at` ends the
-    retries. `reason` says why it ended, or why the last attempt failed.
+    retries. `reason` says why it ended, or why the last attempt failed; a recall's is its
+    cause until then. `may_have_arrived` says that an attempt ended without an answer.
     """
 
     id: DeliveryId
+    kind: DeliveryKind
     referral: ReferralId
     service: ServiceId
     provider: OdsCode
@@ -168,14 +189,32 @@ class Delivery:
     lease_owner: str | None
     lease_until: datetime | None
     reason: str | None
+    may_have_arrived: bool
     version: int
     created_at: datetime
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One later version of a referral's ServiceRequest: its sender took the referral back.
+
+    `reason` is the sender's own words or codes for it: patient data, as received.
+    """
+
+    version: int
+    status: RequestStatus
+    reason: tuple[JsonObject, ...] = field(repr=False)
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What the sender can quote. `repeated`: this request had been answered before."""
+    """What the sender can quote.
+
+    `repeated`: the same request came before. `found`: it asked not to create what is there.
+    """
 
     referral: Referral
-    repeated: bool
+    repeated: bool = False
+    found: bool = False

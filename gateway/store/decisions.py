@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from gateway.consent.decide import Verdict
 from gateway.consent.facts import Facts
@@ -17,7 +17,7 @@ from gateway.referral.identifiers import (
     ServiceId,
 )
 from gateway.store import persons
-from gateway.store.engine import Transaction
+from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import decision
 
 _ADD = insert(decision)
@@ -43,6 +43,17 @@ class Decision:
     facts: Facts
     verdict: Verdict
     decided_at: datetime
+
+
+def last_of(view: Reading | Transaction, referral: ReferralId) -> DecisionId:
+    """Name the newest decision about an accepted referral; there is always one."""
+    found = view.connection.execute(
+        select(decision.c.id)
+        .where(decision.c.referral == referral)
+        .order_by(decision.c.decided_at.desc(), decision.c.id.desc())
+        .limit(1)
+    ).scalar_one()
+    return DecisionId(found)
 
 
 def add(tx: Transaction, taken: Decision) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, insert, or_, select, update
 
-from gateway.errors import StoreUnavailableError
+from gateway.errors import MovedMeanwhileError
 from gateway.referral.identifiers import DeliveryId, OdsCode, ReferralId, ServiceId
-from gateway.referral.lifecycle import DeliveryState, move_delivery
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, move_delivery
 from gateway.referral.model import Delivery
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import delivery, referral
@@ -48,6 +48,7 @@ def claim(tx: Transaction, *, worker: str, lease: timedelta) -> tuple[Delivery, 
             lease_owner=worker,
             lease_until=tx.at + lease,
             attempts=row.attempts + 1,
+            may_have_arrived=before.may_have_arrived or before.state is DeliveryState.IN_FLIGHT,
             version=row.version + 1,
             updated_at=tx.at,
         )
@@ -69,7 +70,7 @@ def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
 
     Raises:
         IllegalMoveError: the lifecycle has no such move.
-        StoreUnavailableError: it was moved by another since it was read; try again.
+        MovedMeanwhileError: it was moved by another since it was read; try again.
     """
     if changed.state is not present.state:
         move_delivery(present.state, changed.state)
@@ -80,7 +81,7 @@ def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
     )
     if done.rowcount != 1:
         msg = "the delivery was moved by somebody else at the same moment"
-        raise StoreUnavailableError(msg)
+        raise MovedMeanwhileError(msg)
 
 
 def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[Delivery]:
@@ -172,6 +173,7 @@ def _is_after(place: tuple[datetime, str]) -> ColumnElement[bool]:
 def _row(d: Delivery) -> dict[str, Any]:
     return {
         "id": d.id,
+        "kind": d.kind,
         "referral": d.referral,
         "service": d.service,
         "provider": d.provider,
@@ -182,6 +184,7 @@ def _row(d: Delivery) -> dict[str, Any]:
         "lease_owner": d.lease_owner,
         "lease_until": d.lease_until,
         "reason": d.reason,
+        "may_have_arrived": d.may_have_arrived,
         "version": d.version,
         "created_at": d.created_at,
         "updated_at": d.updated_at,
@@ -191,6 +194,7 @@ def _row(d: Delivery) -> dict[str, Any]:
 def _delivery(row: Row[Any]) -> Delivery:
     return Delivery(
         id=DeliveryId(row.id),
+        kind=DeliveryKind(row.kind),
         referral=ReferralId(row.referral),
         service=ServiceId(row.service),
         provider=OdsCode(row.provider),
@@ -201,6 +205,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         lease_owner=row.lease_owner,
         lease_until=row.lease_until,
         reason=row.reason,
+        may_have_arrived=row.may_have_arrived,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -19,12 +19,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gateway.errors import StoreUnavailableError
+from gateway.errors import StoreUnavailableError, TooSlowError
 from gateway.ledger.entry import Entry
 from gateway.store.ledger import append
 from gateway.store.vault import Vault
 
 _READ_ONLY = "gateway_read_only"
+_ANSWER_BY = "gateway_answer_by"
 _BETWEEN_TRIES = 0.001
 """Seconds a SQLite writer sleeps before it asks for the write lock again."""
 
@@ -70,19 +71,27 @@ class Store:
         self._writing = threading.Lock() if is_embedded else None
 
     @contextmanager
-    def transaction(self, at: datetime) -> Iterator[Transaction]:
+    def transaction(self, at: datetime, *, answer_by: float | None = None) -> Iterator[Transaction]:
         """Open a transaction that writes; commit at the end with its ledger entries.
 
         An exception inside rolls everything back, the entries with it.
 
+        Args:
+            at: the instant that everything in it is written as of.
+            answer_by: a reading of `time.monotonic` after which nothing more is begun.
+
         Raises:
             StoreUnavailableError: the database did not answer in time. Nothing was written.
+            TooSlowError: the time to answer ended. Nothing was written.
         """
-        with self._one_writer(), self._connected() as connection, connection.begin():
-            tx = Transaction(connection=connection, at=at, vault=self.vault)
-            yield tx
-            if tx.entries:
-                append(connection, tx.entries, origin=self.ledger_origin, at=at)
+        with self._one_writer(), self._connected() as opened:
+            connection = opened.execution_options(**{_ANSWER_BY: answer_by})
+            with connection.begin():
+                tx = Transaction(connection=connection, at=at, vault=self.vault)
+                yield tx
+                if tx.entries:
+                    append(connection, tx.entries, origin=self.ledger_origin, at=at)
+                _check_time(answer_by)
 
     @contextmanager
     def reading(self, *, as_one_moment: bool = False) -> Iterator[Reading]:
@@ -138,6 +147,17 @@ class Store:
             self._writing.release()
 
 
+def _check_time(answer_by: float | None) -> None:
+    if answer_by is not None and time.monotonic() >= answer_by:
+        msg = "the time in which an answer is due ended; send it again later"
+        raise TooSlowError(msg)
+
+
+def _in_time(connection: Connection, *_statement: object) -> None:
+    """Begin no statement of a request whose time to answer has ended."""
+    _check_time(connection.get_execution_options().get(_ANSWER_BY))
+
+
 def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
     """Make the engine for either database, every timeout set."""
     seconds = timeout.total_seconds()
@@ -146,9 +166,10 @@ def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
         engine = create_engine(url, connect_args={"timeout": 0}, **arguments)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _Beginner(seconds))
+        event.listen(engine, "before_cursor_execute", _in_time)
         return engine
     limit = int(seconds * 1000)
-    return create_engine(
+    engine = create_engine(
         url,
         connect_args={
             "connect_timeout": max(2, int(seconds)),
@@ -159,6 +180,8 @@ def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
         max_overflow=0,
         **arguments,
     )
+    event.listen(engine, "before_cursor_execute", _in_time)
+    return engine
 
 
 def without_time_limit(connection: Connection) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, insert, or_, select, update
 
-from gateway.errors import NotFoundError, StoreUnavailableError
+from gateway.errors import IllegalMoveError, MovedMeanwhileError, NotFoundError
 from gateway.referral.identifiers import (
     ClientId,
     CorrelationId,
@@ -18,13 +18,15 @@ from gateway.referral.identifiers import (
     RequestId,
     ServiceId,
 )
-from gateway.referral.lifecycle import ReferralState, move_referral
-from gateway.referral.model import ANY_SYSTEM, Door, Hold, Identifier, Referral
+from gateway.referral.lifecycle import SENT_IN, ReferralState, RequestStatus, move_referral
+from gateway.referral.model import ANY_SYSTEM, Door, Envelope, Hold, Identifier, Referral
 from gateway.store.engine import Reading, Transaction
-from gateway.store.tables import referral, referral_identifier
+from gateway.store.tables import referral, referral_change, referral_identifier
+from gateway.store.vault import Vault
 
 _ADD = insert(referral)
 _ADD_IDENTIFIER = insert(referral_identifier)
+_ADD_CHANGE = insert(referral_change)
 _COLUMNS = [c for c in referral.c if c.name not in ("wrapped_key", "sealed_body")]
 
 
@@ -59,11 +61,14 @@ def change(tx: Transaction, present: Referral, changed: Referral) -> None:
     """Store a referral's move, if the lifecycle has it and nobody else moved it first.
 
     Raises:
-        IllegalMoveError: the lifecycle has no such move.
-        StoreUnavailableError: it was moved by another since it was read; try again.
+        IllegalMoveError: the lifecycle has no such move, or it was taken back.
+        MovedMeanwhileError: it was moved by another since it was read; try again.
     """
     if changed.state is not present.state:
         move_referral(present.state, changed.state)
+        if changed.is_cancelled and changed.state in SENT_IN:
+            msg = "a referral that its sender took back is not sent"
+            raise IllegalMoveError(msg)
     done = tx.connection.execute(
         update(referral)
         .where(referral.c.id == present.id, referral.c.version == present.version)
@@ -71,7 +76,15 @@ def change(tx: Transaction, present: Referral, changed: Referral) -> None:
     )
     if done.rowcount != 1:
         msg = "the referral was moved by somebody else at the same moment"
-        raise StoreUnavailableError(msg)
+        raise MovedMeanwhileError(msg)
+
+
+def hold_still(tx: Transaction, referral_id: ReferralId) -> Referral:
+    """Read one referral and let nobody move it until the transaction ends."""
+    row = tx.connection.execute(
+        select(*_COLUMNS).where(referral.c.id == referral_id).with_for_update()
+    ).one()
+    return _referral(row)
 
 
 def get(view: Reading | Transaction, referral_id: ReferralId) -> Referral:
@@ -80,13 +93,19 @@ def get(view: Reading | Transaction, referral_id: ReferralId) -> Referral:
     Raises:
         NotFoundError: there is none under this id.
     """
+    found = find(view, referral_id)
+    if found is None:
+        msg = "no referral has this id"
+        raise NotFoundError(msg)
+    return found
+
+
+def find(view: Reading | Transaction, referral_id: ReferralId) -> Referral | None:
+    """Read one referral; None if there is none under this id."""
     row = view.connection.execute(
         select(*_COLUMNS).where(referral.c.id == referral_id)
     ).one_or_none()
-    if row is None:
-        msg = "no referral has this id"
-        raise NotFoundError(msg)
-    return _referral(row)
+    return _referral(row) if row else None
 
 
 def find_reference(view: Reading | Transaction, reference: ReferralReference) -> Referral:
@@ -117,19 +136,104 @@ def body_of(view: Reading | Transaction, referral_id: ReferralId) -> bytes:
     return view.vault.open(key, row.sealed_body, f"referral/{referral_id}/body")
 
 
+def find_named(
+    tx: Transaction, practice: OdsCode, identifiers: Sequence[Identifier]
+) -> list[ReferralId]:
+    """List a practice's referrals that go by any of these identifiers; at most two.
+
+    The names are locked until the transaction ends, so that whoever finds none may add one.
+    """
+    names = sorted({_name(tx, each) for each in identifiers})
+    if tx.connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        for name in names:
+            tx.connection.execute(
+                select(func.pg_advisory_xact_lock(int.from_bytes(name[:8], "big", signed=True)))
+            )
+    rows = tx.connection.execute(
+        select(referral.c.id)
+        .distinct()
+        .join(referral_identifier, referral_identifier.c.referral == referral.c.id)
+        .where(referral.c.practice == practice, referral_identifier.c.lookup.in_(names))
+        .limit(2)
+    )
+    return [ReferralId(row.id) for row in rows]
+
+
+def add_change(tx: Transaction, changed: Referral, envelope: Envelope) -> None:
+    """Keep the message by which a sender changed its referral; `changed` carries the version."""
+    key = tx.vault.open_key(_wrapped_key(tx, changed.id), f"referral/{changed.id}")
+    place = f"referral/{changed.id}/body/{changed.content_version}"
+    tx.connection.execute(
+        _ADD_CHANGE,
+        {
+            "referral": changed.id,
+            "version": changed.content_version,
+            "status": changed.status,
+            "door": envelope.door,
+            "sender": envelope.sender.client,
+            "request_id": envelope.request_id,
+            "correlation_id": envelope.correlation_id,
+            "body_sha256": envelope.body_sha256,
+            "sealed_body": tx.vault.seal(key, envelope.body, place),
+            "at": changed.content_at,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """One later version of a referral's content: when, to which status, by which bytes."""
+
+    version: int
+    status: RequestStatus
+    at: datetime
+    body: bytes
+
+
+def changes_of(view: Reading | Transaction, referral_id: ReferralId) -> list[Changed]:
+    """Open every later version of a referral's content, oldest first."""
+    rows = view.connection.execute(
+        select(referral_change)
+        .where(referral_change.c.referral == referral_id)
+        .order_by(referral_change.c.version)
+    ).all()
+    if not rows:
+        return []
+    key = view.vault.open_key(_wrapped_key(view, referral_id), f"referral/{referral_id}")
+    return [
+        Changed(
+            row.version,
+            RequestStatus(row.status),
+            row.at,
+            view.vault.open(key, row.sealed_body, f"referral/{referral_id}/body/{row.version}"),
+        )
+        for row in rows
+    ]
+
+
+def _wrapped_key(view: Reading | Transaction, referral_id: ReferralId) -> bytes:
+    row = view.connection.execute(
+        select(referral.c.wrapped_key).where(referral.c.id == referral_id)
+    ).one()
+    return bytes(row.wrapped_key)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """Which referrals to list: all conditions hold together; `practice` always does.
 
-    `subjects` None: any person. The content of a referral was last updated when it came in,
-    whatever its state does since: so `updated_*` and `after`, the last (received_at, id) of
-    the page before, are about that time, and no page shifts while referrals move.
+    `subjects` and `statuses` None: any. `updated_*` and `after`, the last (content_at, id)
+    of the page before, are about when the sender last wrote or changed the referral: no page
+    shifts while referrals move.
     """
 
     practice: OdsCode
     id: ReferralId | None = None
+    statuses: frozenset[RequestStatus] | None = None
     subjects: frozenset[Handle] | None = None
     identifiers: tuple[Identifier, ...] = ()
+    person: Identifier | None = None
+    mark: bytes | None = None
     updated_from: datetime | None = None
     updated_before: datetime | None = None
     after: tuple[datetime, str] | None = None
@@ -171,8 +275,8 @@ def search(view: Reading, wanted: Search) -> tuple[list[Referral], int]:
     query = _matching(view, wanted)
     total = view.connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     if wanted.after is not None:
-        query = query.where(_is_after(referral.c.received_at, wanted.after))
-    page = query.order_by(referral.c.received_at, referral.c.id).limit(wanted.limit)
+        query = query.where(_is_after(referral.c.content_at, wanted.after))
+    page = query.order_by(referral.c.content_at, referral.c.id).limit(wanted.limit)
     return [_referral(row) for row in view.connection.execute(page)], total
 
 
@@ -183,29 +287,49 @@ def _is_after(column: Column[datetime], place: tuple[datetime, str]) -> ColumnEl
 
 
 def _matching(view: Reading, wanted: Search) -> Select[Any]:
-    query = select(*_COLUMNS).where(referral.c.practice == wanted.practice)
+    return select(*_COLUMNS).where(
+        referral.c.practice == wanted.practice, *_standing_as(wanted), *_named(view, wanted)
+    )
+
+
+def _standing_as(wanted: Search) -> Iterator[ColumnElement[bool]]:
     if wanted.id is not None:
-        query = query.where(referral.c.id == wanted.id)
-    if wanted.subjects is not None:
-        query = query.where(referral.c.subject.in_(wanted.subjects))
+        yield referral.c.id == wanted.id
+    if wanted.statuses is not None:
+        yield referral.c.status.in_(wanted.statuses)
     if wanted.updated_from is not None:
-        query = query.where(referral.c.received_at >= wanted.updated_from)
+        yield referral.c.content_at >= wanted.updated_from
     if wanted.updated_before is not None:
-        query = query.where(referral.c.received_at < wanted.updated_before)
+        yield referral.c.content_at < wanted.updated_before
+
+
+def _named(view: Reading, wanted: Search) -> Iterator[ColumnElement[bool]]:
+    if wanted.subjects is not None:
+        yield referral.c.subject.in_(wanted.subjects)
     if wanted.identifiers:
-        names = [_name(view, i) for i in wanted.identifiers]
-        query = query.where(
-            referral.c.id.in_(
-                select(referral_identifier.c.referral).where(
-                    or_(*(referral_identifier.c.lookup == name for name in names))
-                )
-            )
+        yield _goes_by([_name(view, i) for i in wanted.identifiers])
+    if wanted.person is not None:
+        yield _goes_by([_name(view, wanted.person)])
+    if wanted.mark is not None:
+        yield _goes_by([wanted.mark])
+
+
+def _goes_by(names: Sequence[bytes]) -> ColumnElement[bool]:
+    """Tell whether a referral goes by any of these names."""
+    return referral.c.id.in_(
+        select(referral_identifier.c.referral).where(
+            or_(*(referral_identifier.c.lookup == name for name in names))
         )
-    return query
+    )
+
+
+def mark_of(vault: Vault, identifier: Identifier) -> bytes:
+    """Return the keyed hash under which an identifier is kept."""
+    return vault.lookup("identifier", identifier.system, identifier.value)
 
 
 def _name(view: Reading | Transaction, identifier: Identifier) -> bytes:
-    return view.vault.lookup("identifier", identifier.system, identifier.value)
+    return mark_of(view.vault, identifier)
 
 
 def _standing(r: Referral) -> dict[str, Any]:
@@ -220,6 +344,9 @@ def _standing(r: Referral) -> dict[str, Any]:
         "hold_owner": r.hold.owner if r.hold else None,
         "hold_due": r.hold.due if r.hold else None,
         "closed_because": r.closed_because,
+        "status": r.status,
+        "content_version": r.content_version,
+        "content_at": r.content_at,
         "version": r.version,
         "updated_at": r.updated_at,
     }
@@ -250,6 +377,9 @@ def _referral(row: Row[Any]) -> Referral:
         state=ReferralState(row.state),
         hold=hold,
         closed_because=row.closed_because,
+        status=RequestStatus(row.status),
+        content_version=row.content_version,
+        content_at=row.content_at,
         body_sha256=row.body_sha256,
         version=row.version,
         received_at=row.received_at,

@@ -1,23 +1,37 @@
-"""Requests: what each sender has sent before, so that a repeat gets the first answer."""
+"""Requests: what each sender has sent before, so that a repeat gets the first answer.
+
+A request id is claimed, in a transaction of its own, before its message is looked at, and
+settled with what the message came to. While it is claimed a repeat is too early; a claim
+whose process died ends by itself.
+"""
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.errors import DuplicateRequestError
-from gateway.referral.identifiers import ClientId, ReferralId, RequestId
+from gateway.errors import DuplicateRequestError, TooEarlyError
+from gateway.referral.identifiers import ReferralId
 from gateway.referral.model import Envelope
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import request
 
-_FIND = select(request).where(
-    request.c.client == bindparam("client"), request.c.request_id == bindparam("request_id")
+_IS_IT = (request.c.client == bindparam("of_client")) & (
+    request.c.request_id == bindparam("of_request")
 )
+_FIND = select(request).where(_IS_IT)
 _CLAIM = insert(request)
-_REFUSE = update(request).where(
-    request.c.client == bindparam("of_client"), request.c.request_id == bindparam("of_request")
+_SETTLE = (
+    update(request)
+    .where(_IS_IT, request.c.running_until.is_not(None))
+    .values(
+        running_until=None,
+        referral=bindparam("became"),
+        refusal=bindparam("refused"),
+        failure=bindparam("failed"),
+    )
 )
 
 
@@ -32,33 +46,41 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """A request that this sender sent before, and what became of it."""
+class Known:
+    """A request that this sender sent before, and what became of it.
+
+    `running_until` None: it was answered, with one of the other three. `failure` is the
+    answer as the door told it, in the door's own form.
+    """
 
     body_sha256: str
+    attempt: int
+    running_until: datetime | None
     referral: ReferralId | None
     refusal: Refusal | None
+    failure: str | None
 
 
-def find(view: Reading | Transaction, client: ClientId, request_id: RequestId) -> Answered | None:
-    """Look up what this sender's request id was answered with."""
-    row = view.connection.execute(_FIND, {"client": client, "request_id": request_id}).one_or_none()
+def find(view: Reading | Transaction, envelope: Envelope) -> Known | None:
+    """Look up what this sender's request id was used for."""
+    row = view.connection.execute(_FIND, _key(envelope)).one_or_none()
     if row is None:
         return None
-    return Answered(
+    return Known(
         body_sha256=row.body_sha256,
+        attempt=row.attempt,
+        running_until=row.running_until,
         referral=ReferralId(row.referral) if row.referral else None,
         refusal=Refusal(**json.loads(row.refusal)) if row.refusal else None,
+        failure=row.failure,
     )
 
 
-def claim(tx: Transaction, envelope: Envelope, referral: ReferralId) -> None:
-    """Take a request id for the referral it is to become, before anything else is written.
-
-    A second sender of the same id waits here until the first has committed.
+def claim(tx: Transaction, envelope: Envelope, until: datetime) -> None:
+    """Take a request id that nobody has used.
 
     Raises:
-        DuplicateRequestError: another transaction took it meanwhile; read its answer anew.
+        TooEarlyError: another process took it at the same moment.
     """
     try:
         tx.connection.execute(
@@ -67,23 +89,79 @@ def claim(tx: Transaction, envelope: Envelope, referral: ReferralId) -> None:
                 "client": envelope.sender.client,
                 "request_id": envelope.request_id,
                 "body_sha256": envelope.body_sha256,
-                "referral": referral,
+                "attempt": 1,
+                "running_until": until,
                 "received_at": tx.at,
             },
         )
     except IntegrityError as error:
-        msg = "this request id was used before"
-        raise DuplicateRequestError(msg) from error
+        raise running() from error
 
 
-def refuse(tx: Transaction, envelope: Envelope, refusal: Refusal) -> None:
-    """Note that the request became no referral, and what was answered."""
-    tx.connection.execute(
-        _REFUSE,
-        {
-            "of_client": envelope.sender.client,
-            "of_request": envelope.request_id,
-            "referral": None,
-            "refusal": json.dumps(asdict(refusal)),
+def claim_again(tx: Transaction, envelope: Envelope, before: Known, until: datetime) -> None:
+    """Take over a claim whose process did not come back, or an id that made nothing.
+
+    Raises:
+        TooEarlyError: another process was quicker.
+    """
+    done = tx.connection.execute(
+        update(request)
+        .where(_IS_IT, request.c.attempt == before.attempt)
+        .values(
+            attempt=before.attempt + 1,
+            body_sha256=envelope.body_sha256,
+            running_until=until,
+            failure=None,
+        ),
+        _key(envelope),
+    )
+    if done.rowcount != 1:
+        raise running()
+
+
+def settle(
+    tx: Transaction,
+    envelope: Envelope,
+    *,
+    referral: ReferralId | None = None,
+    refusal: Refusal | None = None,
+    failure: str | None = None,
+) -> None:
+    """Note what a claimed request came to: one of the three.
+
+    Raises:
+        DuplicateRequestError: the claim lapsed, and another process has settled it.
+    """
+    if not envelope.is_repeatable:
+        return
+    done = tx.connection.execute(
+        _SETTLE,
+        _key(envelope)
+        | {
+            "became": referral,
+            "refused": json.dumps(asdict(refusal)) if refusal else None,
+            "failed": failure,
         },
     )
+    if done.rowcount != 1:
+        msg = "this request was answered meanwhile"
+        raise DuplicateRequestError(msg)
+
+
+def give_back(tx: Transaction, envelope: Envelope) -> None:
+    """End a claim that came to nothing, so that the sender may send the request again."""
+    tx.connection.execute(
+        update(request)
+        .where(_IS_IT, request.c.running_until.is_not(None))
+        .values(running_until=tx.at),
+        _key(envelope),
+    )
+
+
+def _key(envelope: Envelope) -> dict[str, str]:
+    return {"of_client": envelope.sender.client, "of_request": envelope.request_id}
+
+
+def running() -> TooEarlyError:
+    """Say that the request is in hand."""
+    return TooEarlyError("this request is being worked on; send it again a little later")

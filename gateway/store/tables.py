@@ -6,6 +6,7 @@ key-encryption key that is not in the database; `lookup` columns are keyed hashe
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -101,6 +102,9 @@ referral = Table(
     Column("hold_owner", _CODE),
     Column("hold_due", Instant),
     Column("closed_because", _CODE),
+    Column("status", String(16), nullable=False, comment="the sender's: ServiceRequest.status"),
+    Column("content_version", Integer, nullable=False),
+    Column("content_at", Instant, nullable=False, comment="when the sender last changed it"),
     Column("body_sha256", _SHA256_HEX, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed_body", LargeBinary, nullable=False, comment="the bytes as received"),
@@ -108,7 +112,7 @@ referral = Table(
     Column("received_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index(None, "practice", "subject"),
-    Index(None, "practice", "received_at", "id"),
+    Index(None, "practice", "content_at", "id"),
     Index(None, "practice", "updated_at", "id"),
     Index(None, "state"),
     CheckConstraint(
@@ -119,6 +123,21 @@ referral = Table(
     CheckConstraint(
         "(state = 'closed') = (closed_because IS NOT NULL)", name="a_closing_has_a_reason"
     ),
+)
+
+referral_change = Table(
+    "referral_change",
+    metadata,
+    Column("referral", _UUID, ForeignKey("referral.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, comment="of the content; 1 is the referral's"),
+    Column("status", String(16), nullable=False),
+    Column("door", String(8), nullable=False),
+    Column("sender", _CODE, nullable=False),
+    Column("request_id", _UUID, nullable=False),
+    Column("correlation_id", _UUID, nullable=False),
+    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("sealed_body", LargeBinary, nullable=False, comment="under the referral's key"),
+    Column("at", Instant, nullable=False),
 )
 
 referral_identifier = Table(
@@ -135,8 +154,11 @@ request = Table(
     Column("client", _CODE, primary_key=True),
     Column("request_id", _UUID, primary_key=True),
     Column("body_sha256", _SHA256_HEX, nullable=False),
-    Column("referral", _UUID, comment="what it became; claimed before that row is written"),
-    Column("refusal", Text, comment="JSON: what was answered where nothing was accepted"),
+    Column("attempt", Integer, nullable=False, comment="which of its claims this is, from 1"),
+    Column("running_until", Instant, comment="empty: it was answered"),
+    Column("referral", _UUID, comment="what it made or changed; empty: nothing"),
+    Column("refusal", Text, comment="JSON: what a decision answered where it refused"),
+    Column("failure", Text, comment="JSON: the answer to a message that could not be taken"),
     Column("received_at", Instant, nullable=False),
 )
 
@@ -165,6 +187,7 @@ delivery = Table(
     "delivery",
     metadata,
     Column("id", _UUID, primary_key=True, comment="also the idempotency key of each attempt"),
+    Column("kind", String(16), nullable=False),
     Column("referral", _UUID, ForeignKey("referral.id"), nullable=False, index=True),
     Column("service", _CODE, nullable=False),
     Column("provider", _ODS, nullable=False),
@@ -175,12 +198,13 @@ delivery = Table(
     Column("lease_owner", _CODE),
     Column("lease_until", Instant),
     Column("reason", _CODE),
+    Column("may_have_arrived", Boolean, nullable=False, comment="an attempt got no answer"),
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index(None, "state", "next_at"),
     Index(None, "provider", "updated_at", "id"),
-    UniqueConstraint("referral", "service"),
+    UniqueConstraint("referral", "service", "kind"),
     CheckConstraint(
         "(state = 'in-flight') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL)",
         name="a_flight_has_a_lease",

@@ -19,7 +19,7 @@ from tests.bench.messages import referral_of_about_20_kb
 from tests.builders.house import build_house
 
 _ROOMS: tuple[tuple[str, Any, str], ...] = (
-    ("parsing", gateway.inbound.request, "read_json"),
+    ("parsing", gateway.inbound.request, "body_tree"),
     ("validation", gateway.inbound.request, "validate"),
     ("reading the referral", gateway.inbound.referral_routes, "read_referral"),
     ("decision and its facts", gateway.journey.accept, "consider"),

@@ -12,7 +12,7 @@ from gateway.store import deliveries, referrals
 from gateway.store.tables import ledger_entry, metadata
 from tests.builders.house import House
 
-WALK = ("referral", "referral_identifier", "decision", "delivery", "request", "person")
+WALK = ("referral", "referral_identifier", "decision", "delivery", "person")
 """The tables that an accepted referral writes, besides the ledger."""
 
 
@@ -92,6 +92,13 @@ def work(house: House, *, at_most: int = 50) -> int:
 def id_in(location: str) -> str:
     """The referral's id in a Location."""
     return location.split("/ServiceRequest/")[1].split("/", maxsplit=1)[0]
+
+
+def take_back(house: House, referral_id: str, status: str = "revoked", **headers: str) -> Any:
+    """Take a referral back at the REST door, as a system does that has just read it."""
+    read = house.get(f"/ServiceRequest/{referral_id}")
+    sent = {"If_Match": read.headers["ETag"], **headers}
+    return house.put(f"/ServiceRequest/{referral_id}", read.get_json() | {"status": status}, **sent)
 
 
 def issues(answer: Any) -> list[tuple[str, str | None]]:

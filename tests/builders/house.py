@@ -4,6 +4,7 @@ import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import flask
@@ -12,13 +13,15 @@ from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from gateway.config import Settings, read_settings
+from gateway.config import OWN_PROFILES, Settings, read_settings
 from gateway.consent.rules import POLICY
 from gateway.fhir.json_text import write_json
+from gateway.fhir.profiles.load import load_profiles
+from gateway.fhir.profiles.model import Profiles
 from gateway.inbound.front_door import build_front_door
 from gateway.journey.apply_directory import apply_directory, plan_directory
 from gateway.journey.gateway import Acknowledgement, Gateway, Parcel, Schedule
-from gateway.mapping.fhir_rest import transaction_for
+from gateway.mapping.fhir_rest import recall_for, transaction_for
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import OdsCode
 from gateway.referral.json import JsonObject
@@ -56,11 +59,20 @@ class FakeDestination:
     def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
         return write_json(transaction_for(message, referral, delivery))
 
+    def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
+        return write_json(recall_for(referral, recall))
+
     def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
         if self.failures:
             raise self.failures.pop(0)
         self.received.append(parcel)
         return Acknowledgement(status=200)
+
+
+@cache
+def own_profiles() -> Profiles:
+    """The profiles that come with the program, read once for all tests."""
+    return load_profiles(OWN_PROFILES)
 
 
 def settings(database_url: str, **changed: Any) -> Settings:
@@ -186,6 +198,11 @@ class House:
         sent = {"Content-Type": "application/fhir+json", **self.bearer(client), **given}
         return self.web.post(f"/FHIR/R4{path}", data=body, headers=sent)
 
+    def put(self, path: str, tree: Any, *, client: str = "gp-one", **headers: str) -> Any:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = {"Content-Type": "application/fhir+json", **self.bearer(client), **given}
+        return self.web.put(f"/FHIR/R4{path}", data=json.dumps(tree).encode(), headers=sent)
+
     def get(self, path: str, *, client: str = "gp-one", **query: Any) -> Any:
         return self.web.get(f"/FHIR/R4{path}", query_string=query, headers=self.bearer(client))
 
@@ -208,7 +225,7 @@ def build_house(database_url: str) -> House:
         lease=timedelta(seconds=30), margin=timedelta(seconds=1), hold_due=timedelta(days=2),
     )  # fmt: skip
     gateway = Gateway(
-        store=store, policy=POLICY, schedule=schedule, ods=OdsCode("XGW01"),
+        store=store, profiles=own_profiles(), policy=POLICY, schedule=schedule, ods=OdsCode("XGW01"),
         destinations={Transport.FHIR_REST: destination}, clock=clock, chance=lambda: 0.0,
     )  # fmt: skip
     app = build_front_door(

@@ -19,7 +19,12 @@ from gateway.referral.identifiers import (
     RequestId,
     ServiceId,
 )
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import (
+    DeliveryKind,
+    DeliveryState,
+    ReferralState,
+    RequestStatus,
+)
 from gateway.referral.model import Delivery, Door, Referral
 from tests.builders.house import FakeDestination
 from tests.builders.messages import PRACTICE, PROVIDER
@@ -39,14 +44,15 @@ def parcel(address: str, *, body: bytes | None = None, ca_file: str = CA_FILE) -
         door=Door.REST, request_id=RequestId.of(uuid.uuid4()),
         correlation_id=CorrelationId.of(uuid.uuid4()), purpose="occupational-health",
         service=ServiceId("oh-assessment"), provider=OdsCode(PROVIDER),
-        state=ReferralState.IN_FLIGHT, hold=None, closed_because=None, body_sha256="0" * 64,
+        state=ReferralState.IN_FLIGHT, hold=None, closed_because=None,
+        status=RequestStatus.ACTIVE, content_version=1, content_at=NOW, body_sha256="0" * 64,
         version=2, received_at=NOW, updated_at=NOW,
     )  # fmt: skip
     delivery = Delivery(
-        id=DeliveryId.of(uuid.uuid4()), referral=referral.id, service=referral.service,
+        id=DeliveryId.of(uuid.uuid4()), kind=DeliveryKind.REFERRAL, referral=referral.id, service=referral.service,
         provider=referral.provider, state=DeliveryState.IN_FLIGHT, attempts=1, next_at=NOW,
-        give_up_at=NOW + AMPLE, lease_owner="w", lease_until=NOW + AMPLE, reason=None, version=2,
-        created_at=NOW, updated_at=NOW,
+        give_up_at=NOW + AMPLE, lease_owner="w", lease_until=NOW + AMPLE, reason=None,
+        may_have_arrived=False, version=2, created_at=NOW, updated_at=NOW,
     )  # fmt: skip
     sent = FakeDestination().prepare(TREE, referral, delivery) if body is None else body
     return Parcel(

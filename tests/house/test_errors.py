@@ -53,6 +53,8 @@ def sample(cls: type[GatewayError]) -> GatewayError:
         return cls("invalid_client", "no")
     if issubclass(cls, NotTheRequesterError):
         return cls("ServiceRequest.requester", "Another one.")
+    if cls is errors.FailedBeforeError:
+        return cls('{"http":400,"body":{"resourceType":"OperationOutcome"},"headers":{}}')
     return cls("secret detail")
 
 
@@ -92,7 +94,7 @@ def test_every_error_that_may_reach_the_door_has_an_answer(
     answer = answer_to(sample(cls), door)
     answered_inside = {"TokenRequestError", "DamagedRecordError"}
     if may_reach_the_door(cls) and cls.__name__ not in answered_inside:
-        assert cls in STATUSES or cls is ConsentRefusedError
+        assert cls in STATUSES or cls in (ConsentRefusedError, errors.FailedBeforeError)
         assert 400 <= answer.http < 500 or answer.http == 503
     else:
         assert answer.http == 500

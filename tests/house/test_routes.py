@@ -24,7 +24,13 @@ from tests.builders.messages import (
 )
 
 BASE = "/FHIR/R4"
-OPEN = {"/_ping", f"{BASE}/_ping", f"{BASE}/metadata", f"{BASE}/oauth2/token"}
+PLUMBING = {"/_ping", f"{BASE}/_ping", f"{BASE}/metadata", f"{BASE}/oauth2/token"}
+KINDS = ("StructureDefinition", "ValueSet", "CodeSystem", "OperationDefinition")
+DEFINITIONS = {f"{BASE}/{kind}" for kind in KINDS} | {
+    f"{BASE}/{kind}/<own_id>" for kind in (*KINDS, "MessageDefinition")
+}
+OPEN = PLUMBING | DEFINITIONS
+"""Where anyone may enter: definitions hold no patient data."""
 
 
 @pytest.fixture(scope="module")
@@ -79,28 +85,35 @@ def statement(door: House) -> Any:
 def interactions_of_routes(door: House) -> set[tuple[str | None, str]]:
     """What the routes serve, in the words of a capability statement."""
     words = {
-        (1, "GET"): "search-type", (1, "POST"): "create", (2, "GET"): "read", (4, "GET"): "vread",
+        (1, "GET"): "search-type", (1, "POST"): "create", (2, "GET"): "read", (2, "PUT"): "update",
+        (3, "GET"): "history-instance", (4, "GET"): "vread",
     }  # fmt: skip
     found: set[tuple[str | None, str]] = set()
     for rule in door.app.url_map.iter_rules():
-        if rule.rule in OPEN:
+        if rule.rule in PLUMBING:
             continue
         parts = [part for part in rule.rule.removeprefix(BASE).split("/") if part]
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
             if not parts:
                 found.add((None, "transaction"))
             elif parts[0].startswith("$"):
-                found.add((None, parts[0].removeprefix("$")))
+                found.add((None, parts[0]))
+            elif parts[-1].startswith("$"):
+                found.add((parts[0], parts[-1]))
             else:
                 found.add((parts[0], words[len(parts), method]))
     return found
 
 
 def test_the_statement_lists_what_the_routes_serve_and_nothing_else(door: House) -> None:
-    (rest,) = statement(door)["rest"]
+    rest, client = statement(door)["rest"]
+    assert (rest["mode"], client["mode"]) == ("server", "client")
     stated = {(r["type"], i["code"]) for r in rest["resource"] for i in r["interaction"]}
     stated |= {(None, i["code"]) for i in rest["interaction"]}
-    stated |= {(None, o["name"]) for o in rest["operation"]}
+    stated |= {(None, f"${o['name']}") for o in rest["operation"]}
+    stated |= {
+        (r["type"], f"${o['name']}") for r in rest["resource"] for o in r.get("operation", [])
+    }
     assert stated == interactions_of_routes(door)
 
 
@@ -109,11 +122,15 @@ def test_every_search_parameter_that_is_stated_is_taken(door: House) -> None:
         "identifier": "https://x.example|1", "status": "active", "_lastUpdated": "2026-01-01",
         "_id": "11111111-1111-4111-8111-111111111111",
         "patient": "https://fhir.nhs.uk/Id/nhs-number|9990000018",
+        "url": "https://x.example/StructureDefinition/x", "name": "X",
+        "context": "9000000001",
     }  # fmt: skip
     for kind, (_, parameters) in SERVED.items():
         for name, _type in parameters:
             spelt = "patient:identifier" if name == "patient" else name
             query = {spelt: values[name]}
+            if kind == "MessageDefinition":
+                query["context"] = values["context"]
             if name == "status":
                 query["_id"] = values["_id"]
             assert door.get(f"/{kind}", **query).status_code == 200, (kind, name)

@@ -31,9 +31,7 @@ from tests.builders.messages import (
     service_request,
 )
 
-NOTHING = dict.fromkeys(
-    ("referral", "referral_identifier", "decision", "delivery", "request", "person"), 0
-)
+NOTHING = dict.fromkeys(("referral", "referral_identifier", "decision", "delivery", "person"), 0)
 ACCEPTED = ["referral.received", "decision.made", "delivery.queued"]
 
 
@@ -159,7 +157,7 @@ def test_a_practice_without_an_agreement_is_refused(house: House) -> None:
 
 def test_a_refusal_keeps_the_decision_and_no_referral(house: House) -> None:
     house.post("/ServiceRequest", service_request(consents=[]))
-    assert counts(house) == NOTHING | {"decision": 1, "request": 1, "person": 1}
+    assert counts(house) == NOTHING | {"decision": 1, "person": 1}
 
 
 def test_a_repeated_request_gets_the_first_answer_and_one_referral(house: House) -> None:
@@ -273,9 +271,9 @@ def test_two_threads_with_one_request_id_make_one_referral(house: House) -> None
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(send, range(4)))
-    assert {a.status_code for a in answers} == {201}
-    assert len({a.headers["Location"] for a in answers}) == 1
-    assert kinds(house) == ACCEPTED
+    assert {a.status_code for a in answers} <= {201, 425}
+    assert len({a.headers["Location"] for a in answers if a.status_code == 201}) == 1
+    assert [each for each in kinds(house) if each != "referral.rejected"] == ACCEPTED
     assert reconcile(house.gateway).discrepancies == ()
 
 

@@ -101,4 +101,4 @@ def test_a_message_whose_use_case_its_service_does_not_offer_is_refused(house: H
         [("not-supported", "ServiceRequest.category")],
     )
     assert entries(house, "referral.rejected")[0]["door"] == "bars"
-    assert counts(house)["request"] == 0
+    assert counts(house)["referral"] == 0

@@ -12,7 +12,7 @@ from gateway.journey.reconcile import reconcile
 from gateway.referral.lifecycle import ReferralState
 from gateway.referral.model import Referral
 from tests.builders.embedded import embedded_house
-from tests.builders.evidence import entries, execute, id_in, referral, work
+from tests.builders.evidence import entries, execute, id_in, referral, take_back, work
 from tests.builders.house import House
 from tests.builders.messages import consent, service_request
 
@@ -53,6 +53,9 @@ def one_in_each_state(house: House) -> States:
     house.destination.failures.append(KeyboardInterrupt())  # type: ignore[arg-type]  # a worker's end
     with pytest.raises(KeyboardInterrupt):
         deliver_next("worker", house.gateway)
+    at[ReferralState.RECALLING] = send()
+    work(house)
+    take_back(house, at[ReferralState.RECALLING].id)
     at[ReferralState.QUEUED] = send()
     return at
 
@@ -102,7 +105,22 @@ S = ReferralState
         (
             S.DELIVERED,
             "UPDATE referral SET state = 'queued' WHERE id = :id",
-            "rows and ledger disagree on whether it was delivered",
+            "it is queued, but 1 deliveries are live, or in another state",
+        ),
+        (
+            S.RECALLING,
+            "DELETE FROM delivery WHERE referral = :id AND kind = 'recall'",
+            "it is recalling, and yet no recall, or not only recalls, are on their way",
+        ),
+        (
+            S.RECALLING,
+            "UPDATE referral SET status = 'active' WHERE id = :id",
+            "rows and ledger disagree on whether it was taken back",
+        ),
+        (
+            S.DELIVERED,
+            "DELETE FROM ledger_entry WHERE referral = :id AND kind = 'delivery.delivered'",
+            "rows and ledger disagree on whether the referral was delivered",
         ),
         (
             S.HELD,

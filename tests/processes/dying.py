@@ -56,6 +56,9 @@ class FatalDestination:
             die()
         return self._inner.prepare(message, referral, delivery)
 
+    def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
+        return self._inner.prepare_recall(referral, recall)
+
     def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
         if self._step is Step.RELEASED:
             die()

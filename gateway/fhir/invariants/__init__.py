@@ -7,7 +7,17 @@ list that the official definitions give. Advice (best practice, warnings) is lef
 
 from typing import Final
 
-from gateway.fhir.invariants import bundle, clinical, datatypes, definitions, people, workflow
+from gateway.fhir.invariants import (
+    bundle,
+    clinical,
+    datatypes,
+    definitions,
+    elements,
+    people,
+    structures,
+    terminology,
+    workflow,
+)
 from gateway.fhir.invariants.rule import Invariant
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
@@ -17,6 +27,9 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     *clinical.INVARIANTS,
     *workflow.INVARIANTS,
     *definitions.INVARIANTS,
+    *structures.INVARIANTS,
+    *elements.INVARIANTS,
+    *terminology.INVARIANTS,
 )
 
 KEPT_BY_THE_WALK: Final = frozenset({"ele-1", "ref-1", "dom-3"})

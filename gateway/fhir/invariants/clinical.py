@@ -26,7 +26,7 @@ def _abated_is_over(condition: JsonObject) -> bool:
 
 
 def _component_does_not_repeat(observation: JsonObject) -> bool:
-    if not has_choice(observation, "value"):
+    if "component" not in observation or not has_choice(observation, "value"):
         return True
     own = codings(observation, "code")
     return not any(own & codings(each, "code") for each in objects(observation, "component"))

@@ -38,11 +38,14 @@ def has(node: JsonObject, name: str) -> bool:
 
 def has_choice(node: JsonObject, stem: str) -> bool:
     """Say whether any form of a choice element is there: `valueString` for `value`."""
-    end = len(stem)
-    return any(
-        key[:end] == stem and key[end : end + 1].isupper()
-        for key in (each.removeprefix("_") for each in node)
-    )
+    beside, end = "_" + stem, len(stem)
+    for key in node:
+        if key.startswith(stem):
+            if key[end : end + 1].isupper():
+                return True
+        elif key.startswith(beside) and key[end + 1 : end + 2].isupper():
+            return True
+    return False
 
 
 def is_one_of(node: JsonObject, name: str, *codes: str) -> bool:

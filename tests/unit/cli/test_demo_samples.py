@@ -19,12 +19,14 @@ from gateway.cli.demo.samples import (
 )
 from gateway.cli.demo.setting import HAWTHORN, OH, PRACTICES
 from gateway.errors import InvalidMessageError
-from gateway.fhir.bars import check_message
+from gateway.fhir.bars.check import check_message
+from gateway.fhir.bars.message import open_message
 from gateway.fhir.json_text import read_json
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.validate import validate
 from gateway.referral.identifiers import DosServiceId, NhsNumber
 from gateway.referral.json import child, objects, string
+from tests.builders.house import own_profiles
 
 NOW = datetime(2031, 2, 28, 12, 0, tzinfo=UTC)
 FRESH = [sample for sample in SAMPLES if sample.again is None]
@@ -68,8 +70,9 @@ def test_two_referrals_are_never_about_the_same_person() -> None:
 def test_a_bars_sample_is_a_complete_message_for_its_service(sample: Sample) -> None:
     message = message_of(sample, at=NOW)
     tree = read_json(message.body)
-    sender = check_message(tree, DosServiceId(sample.service.dos_service_id))
-    assert sender == sample.practice.ods
+    opened = open_message(tree)
+    check_message(opened, DosServiceId(sample.service.dos_service_id), own_profiles())
+    assert opened.sender == sample.practice.ods
     target = read_json(base64.b64decode(message.headers["NHSD-Target-Identifier"]))
     assert target["value"] == sample.service.dos_service_id
 

@@ -5,29 +5,37 @@ from typing import Any
 import pytest
 
 from gateway.errors import InvalidMessageError
-from gateway.fhir.bars import check_message, synchronous_answer
-from gateway.referral.identifiers import DosServiceId, OdsCode
+from gateway.fhir.bars.answer import synchronous_answer
+from gateway.fhir.bars.check import check_message
+from gateway.fhir.bars.message import open_message
+from gateway.fhir.bars.workflow import Meaning
+from gateway.referral.identifiers import DosServiceId
+from tests.builders.house import own_profiles
 from tests.builders.messages import OH_SERVICE, OTHER_PRACTICE, PRACTICE, bars_message
 from tests.builders.rows import a_referral
 
 TARGET = DosServiceId(OH_SERVICE)
 
 
+def meaning(message: Any) -> Meaning:
+    return check_message(open_message(message), TARGET, own_profiles())
+
+
 def expressions(message: Any) -> list[str | None]:
     with pytest.raises(InvalidMessageError) as refused:
-        check_message(message, TARGET)
+        meaning(message)
     return [fault.expression for fault in refused.value.faults]
 
 
 def test_a_message_names_its_sender() -> None:
-    assert check_message(bars_message(), TARGET) == PRACTICE
-    assert check_message(bars_message(sender=OTHER_PRACTICE), TARGET) == OTHER_PRACTICE
+    assert open_message(bars_message()).sender == PRACTICE
+    assert open_message(bars_message(sender=OTHER_PRACTICE)).sender == OTHER_PRACTICE
 
 
 def test_a_sender_without_a_code_is_nobody() -> None:
     message: Any = bars_message()
     message["entry"][0]["resource"]["sender"] = {"display": "A practice"}
-    assert check_message(message, TARGET) is None
+    assert open_message(message).sender is None
 
 
 def test_a_message_without_its_header_is_refused() -> None:
@@ -50,14 +58,14 @@ def test_several_locations_are_welcome() -> None:
         message["entry"].append(
             {"fullUrl": f"urn:uuid:place-{number}", "resource": {"resourceType": "Location"}}
         )
-    assert check_message(message, TARGET) == PRACTICE
+    assert meaning(message) is Meaning.NEW_REFERRAL
 
 
 def test_resources_without_a_full_url_still_get_ids_of_their_own() -> None:
     message: Any = bars_message()
     for number in (-1, -2):
         del message["entry"][number]["fullUrl"]
-    answer: Any = synchronous_answer(message, a_referral(), {}, OdsCode("RX901"))
+    answer: Any = synchronous_answer(message, a_referral(), {}, [])
     ids = [e["resource"]["id"] for e in answer["entry"]]
     assert len(set(ids)) == len(ids)
 
@@ -65,5 +73,5 @@ def test_resources_without_a_full_url_still_get_ids_of_their_own() -> None:
 def test_an_answer_without_a_subject_plans_an_encounter_without_one() -> None:
     message: Any = bars_message()
     del message["entry"][1]["resource"]["subject"]
-    answer: Any = synchronous_answer(message, a_referral(), {}, OdsCode("RX901"))
+    answer: Any = synchronous_answer(message, a_referral(), {}, [])
     assert "subject" not in answer["entry"][-1]["resource"]

@@ -93,14 +93,14 @@ def test_a_byte_order_mark_is_refused(door: House, path: str) -> None:
 @pytest.mark.parametrize(
     "media_type",
     [
-        "application/fhir+xml",
+        "text/turtle",
         "text/plain",
         "",
         "application/fhir+json; charset=utf-16",
         'application/json; charset="latin-1"',
     ],
 )
-def test_a_media_type_that_is_not_json_in_utf_8_is_refused(
+def test_a_media_type_that_is_not_fhir_in_utf_8_is_refused(
     door: House, path: str, media_type: str
 ) -> None:
     status, found = refused(door, path, service_request(), headers={"Content-Type": media_type})
@@ -384,7 +384,7 @@ def test_an_id_that_is_no_uuid_is_refused_at_the_plain_door(door: House, name: s
 @pytest.mark.parametrize("path", ["/ServiceRequest", "/"])
 def test_an_answer_that_cannot_be_given_is_not_begun(door: House, path: str) -> None:
     found = refused(
-        door, path, service_request(), recorded=0, headers={"Accept": "application/fhir+xml"}
+        door, path, service_request(), recorded=0, headers={"Accept": "text/turtle"}
     )
     assert found == (406, [("processing", None)])
 

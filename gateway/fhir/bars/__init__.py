@@ -1,0 +1,1 @@
+"""BaRS messages: what a message says it is, whether it may be so, and its answer."""

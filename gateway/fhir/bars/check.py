@@ -1,0 +1,114 @@
+"""Is this message one that may be taken? The receiver's order of checks.
+
+What enters: a message Bundle whose structure is right, and the service id of the request's
+`NHSD-Target-Identifier`. What leaves: the message and what it means, or every fault of the
+first step that finds one. Source: BaRS Core, the receiver's order of processing, steps 5 to
+10; `fhir_profiles/messages` for what a message carries.
+"""
+
+import re
+from collections.abc import Iterable
+
+from gateway.errors import Fault, InvalidMessageError, IssueCode, UnsupportedMessageError
+from gateway.fhir.bars.message import Message
+from gateway.fhir.bars.workflow import CONDITIONS, Meaning, meaning_of
+from gateway.fhir.profiles.messages import focus_faults
+from gateway.fhir.profiles.model import MessageRule, Profiles
+from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, DosServiceId
+from gateway.referral.json import child, string
+
+APPLICATION_MAJOR = 1
+"""The major version of BaRS applications (`Bundle.meta.versionId`) that is taken."""
+
+DEFINITIONS = "https://fhir.nhs.uk/MessageDefinition/"
+DEFAULT_DEFINITION = {
+    Meaning.NEW_REFERRAL: f"{DEFINITIONS}bars-message-servicerequest-request-referral",
+    Meaning.CANCELLATION: f"{DEFINITIONS}bars-message-servicerequest-request-cancelled",
+}
+"""What a message is held against that names no definition that is known here."""
+
+_VERSION = re.compile(r"(\d{1,4})\.\d{1,4}\.\d{1,4}(-[A-Za-z0-9.-]{1,32})?")
+
+
+def check_message(message: Message, target: DosServiceId | None, profiles: Profiles) -> Meaning:
+    """Check that a message is one that is offered, complete, and for whom it says.
+
+    1. Its event, category and reason are ones that are offered here.
+    2. Its application version is one that is understood.
+    3. It is addressed to the service that the request names (`target`, where there is one).
+    4. It carries the resources that its definition asks for.
+    5. Its workflow variables fit each other.
+
+    Raises:
+        InvalidMessageError: structure, addressing or workflow is wrong.
+        UnsupportedMessageError: the message is right, but of a kind not offered here.
+        NotFoundError: it answers a message that was never sent from here.
+    """
+    meaning = meaning_of(message)
+    _check_version(message)
+    faults = [
+        *_addressing_faults(message, target),
+        *focus_faults(definition_of(message, meaning, profiles), message.parts),
+        *(_condition_faults(message) if meaning is Meaning.NEW_REFERRAL else ()),
+    ]
+    if faults:
+        raise InvalidMessageError(*faults)
+    return meaning
+
+
+def definition_of(message: Message, meaning: Meaning, profiles: Profiles) -> MessageRule:
+    """Choose what a message is held against: what it names, if that is of its kind."""
+    default = profiles.messages[DEFAULT_DEFINITION[meaning]]
+    named = profiles.messages.get(message.definition or "")
+    if named is None or meaning is Meaning.CANCELLATION:
+        return default
+    return default if named.url == DEFAULT_DEFINITION[Meaning.CANCELLATION] else named
+
+
+def _check_version(message: Message) -> None:
+    text = string(child(message.tree, "meta") or {}, "versionId")
+    if text is None:
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.INVARIANT,
+                expression="Bundle.meta.versionId",
+                diagnostics="Bundle.meta.versionId carries the version of the BaRS application.",
+            )
+        )
+    version = _VERSION.fullmatch(text)
+    if version is None or int(version[1]) != APPLICATION_MAJOR:
+        raise UnsupportedMessageError(
+            Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                expression="Bundle.meta.versionId",
+                diagnostics=f"Version {APPLICATION_MAJOR} of the BaRS application is understood"
+                " here.",
+            )
+        )
+
+
+def _addressing_faults(message: Message, target: DosServiceId | None) -> Iterable[Fault]:
+    header = message.header.path
+    if message.destination is None or (target is not None and message.destination != target):
+        yield Fault(
+            code=IssueCode.VALUE,
+            expression=f"{header}.destination[0].endpoint",
+            diagnostics="The destination's endpoint is the service id of NHSD-Target-Identifier,"
+            f" written {DOS_SERVICE_SYSTEM}|id.",
+        )
+    if not message.source_endpoint:
+        yield Fault(
+            code=IssueCode.REQUIRED,
+            expression=f"{header}.source.endpoint",
+            diagnostics="source.endpoint is where replies go. Add it.",
+        )
+
+
+def _condition_faults(message: Message) -> Iterable[Fault]:
+    """Check the combination that says: a new referral, triaged and complete."""
+    for name, statuses, text in CONDITIONS:
+        for part in message.parts.of_type(name)[:1]:
+            if string(part.resource, "status") not in statuses:
+                yield Fault(
+                    code=IssueCode.INVARIANT, expression=f"{part.path}.status", diagnostics=text
+                )

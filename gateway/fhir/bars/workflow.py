@@ -1,0 +1,135 @@
+"""The workflow variables of a message: which combinations are legal, and what each means.
+
+What enters: a message. What leaves: what it asks for, or a refusal that names the first
+variable that does not fit. The table reads like the one in BaRS Core, bundle processing.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.errors import (
+    Fault,
+    InvalidMessageError,
+    IssueCode,
+    NotFoundError,
+    UnsupportedMessageError,
+)
+from gateway.fhir.bars.message import Message
+from gateway.referral.json import child, string
+
+REQUEST = "servicerequest-request"
+RESPONSE = "servicerequest-response"
+_BOOKING = ("booking-request", "booking-response")
+
+
+class Meaning(StrEnum):
+    """What a legal combination asks for."""
+
+    NEW_REFERRAL = "a new referral"
+    CANCELLATION = "that a referral is taken back"
+    VALIDATION = "a validation, which is not offered here"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One legal combination. `categories` None: any, since cancellations carry either."""
+
+    reasons: tuple[str, ...]
+    categories: tuple[str, ...] | None
+    statuses: tuple[str, ...]
+    meaning: Meaning
+
+
+TABLE = (
+    Row(("new",), ("referral",), ("active",), Meaning.NEW_REFERRAL),
+    Row(("update", "delete"), None, ("revoked", "entered-in-error"), Meaning.CANCELLATION),
+    Row(("new",), ("validation",), ("active",), Meaning.VALIDATION),
+    Row(("update",), ("validation",), ("active", "on-hold"), Meaning.VALIDATION),
+)
+"""For the event servicerequest-request. What is in no row is refused: 400, invariant."""
+
+CONDITIONS = (
+    ("CarePlan", ("completed",), "A new referral's CarePlan is completed."),
+    ("Encounter", ("triaged", "finished"), "A new referral's Encounter is triaged or finished."),
+)
+"""What a new referral's other resources must say: type, statuses, text."""
+
+
+def meaning_of(message: Message) -> Meaning:
+    """Find the row of the table that a message is in.
+
+    Raises:
+        UnsupportedMessageError: a legal combination of a kind that is not offered here.
+        InvalidMessageError: no legal combination.
+        NotFoundError: a response to a message that was never sent from here.
+    """
+    if message.event != REQUEST:
+        raise _other_event(message)
+    row = next((row for row in TABLE if _fits(message, row)), None)
+    if row is None:
+        raise InvalidMessageError(_misfit(message))
+    if row.meaning is Meaning.VALIDATION:
+        where = message.request.path if message.request else "Bundle.entry"
+        raise UnsupportedMessageError(
+            Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                expression=f"{where}.category",
+                diagnostics="What is offered here is the category referral.",
+            )
+        )
+    return row.meaning
+
+
+def _fits(message: Message, row: Row) -> bool:
+    return (
+        bool(message.reasons & set(row.reasons))
+        and (row.categories is None or bool(message.categories & set(row.categories)))
+        and message.status in row.statuses
+    )
+
+
+def _other_event(message: Message) -> Exception:
+    where = f"{message.header.path}.eventCoding"
+    if message.event in _BOOKING:
+        text = f"What is offered here is the event {REQUEST}."
+        return UnsupportedMessageError(
+            Fault(code=IssueCode.NOT_SUPPORTED, expression=where, diagnostics=text)
+        )
+    if message.event != RESPONSE:
+        text = f"The event is none of BaRS. What is offered here is {REQUEST}."
+        return InvalidMessageError(
+            Fault(code=IssueCode.INVARIANT, expression=where, diagnostics=text)
+        )
+    if string(child(message.header.resource, "response") or {}, "identifier") is None:
+        text = "A response says in response.identifier which message it answers."
+        return InvalidMessageError(
+            Fault(
+                code=IssueCode.INVARIANT,
+                expression=f"{message.header.path}.response",
+                diagnostics=text,
+            )
+        )
+    return NotFoundError("no message of this identifier was sent from here")
+
+
+def _misfit(message: Message) -> Fault:
+    """Name the first variable with which no row is left, and what would fit there."""
+    rows = [row for row in TABLE if message.reasons & set(row.reasons)]
+    if not rows:
+        listed = "new for a new referral, update to take one back"
+        return _at(f"{message.header.path}.reason", f"The reason is {listed}.")
+    where = message.request.path if message.request else "Bundle.entry"
+    fitting = [r for r in rows if r.categories is None or message.categories & set(r.categories)]
+    if not fitting:
+        return _at(f"{where}.category", "The category of a new referral is referral.")
+    if "new" in message.reasons:
+        return _at(f"{where}.status", "A new referral's ServiceRequest is active.")
+    return _at(
+        f"{where}.status",
+        "A referral is not changed in parts: take it back (revoked, entered-in-error) and send"
+        " a new one.",
+    )
+
+
+def _at(expression: str, text: str) -> Fault:
+    return Fault(code=IssueCode.INVARIANT, expression=expression, diagnostics=text)

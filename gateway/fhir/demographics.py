@@ -1,0 +1,51 @@
+"""Finding a person's referrals by name, date of birth and postcode, together.
+
+What enters: a Patient, or what somebody asks for. What leaves: names under which a referral
+is kept: the store keeps only keyed hashes of them. All three must fit: each alone would find
+strangers. Names are compared without case, accents, blanks and marks, whole: the family
+name, each given name, or both as one text. Source: BaRS Core, find resource.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+
+from gateway.referral.json import JsonObject, objects, string, strings
+from gateway.referral.model import Identifier
+
+SYSTEM = "demographics"
+"""No FHIR system: it keeps these names apart from every identifier."""
+
+_MAX_NAMES = 40
+
+
+def demographic_names(patient: JsonObject) -> tuple[Identifier, ...]:
+    """Name a person by each of their names with each postcode; none where a part is missing."""
+    born = string(patient, "birthDate") or ""
+    codes = {string(a, "postalCode") or "" for a in objects(patient, "address")} - {""}
+    names = {_plain(each) for name in objects(patient, "name") for each in _spellings(name)}
+    found = [
+        demographic_name(name, born, code)
+        for name in sorted(names - {""})
+        for code in sorted(codes)
+        if born
+    ]
+    return tuple(found[:_MAX_NAMES])
+
+
+def demographic_name(name: str, born: str, postcode: str) -> Identifier:
+    """Name a person by one name, date of birth and postcode."""
+    return Identifier(SYSTEM, f"{_plain(name)}|{born}|{_plain(postcode)}")
+
+
+def _spellings(name: JsonObject) -> Iterator[str]:
+    family, given = string(name, "family") or "", strings(name, "given")
+    yield family
+    yield from given
+    yield f"{' '.join(given)} {family}"
+    yield f"{' '.join(given[:1])} {family}"
+    yield string(name, "text") or ""
+
+
+def _plain(text: str) -> str:
+    split = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(each for each in split if each.isalnum())

@@ -1,0 +1,195 @@
+"""A sender takes its referral back.
+
+What enters: an authenticated envelope and what its message says of one referral. What
+leaves: the referral as it stands then. What has not left is stopped; a service that has it,
+or may have it, is told. Must never: answer before the commit, lose an earlier version, or
+touch a referral of another organisation. Source: BaRS Core, cancellation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gateway.errors import (
+    Fault,
+    IllegalMoveError,
+    InvalidMessageError,
+    IssueCode,
+    ManyFoundError,
+    MovedMeanwhileError,
+    NotFoundError,
+    PreconditionFailedError,
+)
+from gateway.journey.gateway import Gateway
+from gateway.journey.recall import close_cancelled, queue_recall, stop
+from gateway.ledger.entry import HoldResolved, ReferralCancelled
+from gateway.ledger.kinds import Cancellation as LedgerCancellation
+from gateway.ledger.kinds import Door as LedgerDoor
+from gateway.referral.identifiers import NhsNumber, ReferralId
+from gateway.referral.lifecycle import (
+    CANCELLED,
+    DeliveryKind,
+    DeliveryState,
+    ReferralState,
+    RequestStatus,
+)
+from gateway.referral.model import Delivery, Envelope, Identifier, Receipt, Referral
+from gateway.store import decisions, deliveries, persons, referrals, requests
+from gateway.store.engine import Transaction
+
+_TRIES = 5
+_GONE = (DeliveryState.DELIVERED, DeliveryState.IN_FLIGHT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancellation:
+    """What a message says of the referral that it takes back.
+
+    It is found by `id`, else by the first group of `names` that fits one. `nhs_number`, where
+    given, must be the referred person's, who stands at `person_at` (FHIRPath).
+    `known_version` is the version that the sender knows, where it says so.
+    """
+
+    id: ReferralId | None
+    names: Sequence[Sequence[Identifier]]
+    status: RequestStatus
+    nhs_number: NhsNumber | None
+    person_at: str
+    known_version: int | None
+
+
+def cancel_referral(cancellation: Cancellation, envelope: Envelope, gateway: Gateway) -> Receipt:
+    """Take one referral back; the request id is claimed (see `take_up`).
+
+    --- one transaction ---
+    1. Find the referral among those of the sender's organisation.
+    2. Check that it is the same person's, that the sender knows its present version, and
+       that it was not taken back before.
+    3. Keep the message as the next version; say so in the ledger.
+    4. Stop what is queued; resolve what is held; queue a recall where a service has it, or
+       may have it. An attempt under way is left to end: its worker goes on from there.
+    5. Note what the request came to.
+    --- end ---
+
+    Raises:
+        NotFoundError: the sender's organisation has no such referral.
+        ManyFoundError: the names fit more than one.
+        InvalidMessageError: the message is about somebody else.
+        PreconditionFailedError: there is a later version than the sender knows.
+        IllegalMoveError: it was taken back before.
+        StoreUnavailableError, TooSlowError: nothing was written; it may be sent again.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return _cancel(cancellation, envelope, gateway)
+        except MovedMeanwhileError:  # a worker moved it at the same moment
+            continue
+    return _cancel(cancellation, envelope, gateway)
+
+
+def _cancel(cancellation: Cancellation, envelope: Envelope, gateway: Gateway) -> Receipt:
+    with gateway.store.transaction(gateway.clock(), answer_by=envelope.answer_by) as tx:
+        present = _find(tx, cancellation, envelope)
+        _check(tx, present, cancellation)
+        cancelled = replace(
+            present,
+            status=cancellation.status,
+            content_version=present.content_version + 1,
+            content_at=tx.at,
+        )
+        referrals.add_change(tx, cancelled, envelope)
+        tx.record(_recorded(cancelled, envelope))
+        after = _stop(tx, gateway, present, cancelled, actor=envelope.sender.client)
+        requests.settle(tx, envelope, referral=after.id)
+    return Receipt(referral=after)
+
+
+def _find(tx: Transaction, wanted: Cancellation, envelope: Envelope) -> Referral:
+    """Step 1: by our id, then by its identifiers, then by where the original came from."""
+    practice = envelope.sender.ods
+    if wanted.id is not None:
+        found = referrals.find(tx, wanted.id)
+        if found is not None and found.practice == practice:
+            return found
+    for names in wanted.names:
+        ids = referrals.find_named(tx, practice, names)
+        if len(ids) > 1:
+            msg = "more than one referral fits; name it by the id that it has here"
+            raise ManyFoundError(msg)
+        if ids:
+            return referrals.get(tx, ids[0])
+    msg = "no referral of your organisation has this id, identifier or origin"
+    raise NotFoundError(msg)
+
+
+def _check(tx: Transaction, present: Referral, wanted: Cancellation) -> None:
+    """Step 2."""
+    number = wanted.nhs_number
+    if number is not None and persons.find_handle(tx, present.practice, number) != present.subject:
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.INVARIANT,
+                expression=wanted.person_at,
+                diagnostics="This is not the person of the referral that is taken back.",
+            )
+        )
+    if wanted.known_version is not None and wanted.known_version != present.content_version:
+        msg = "the referral has another version by now; read it again first"
+        raise PreconditionFailedError(msg)
+    if present.is_cancelled:
+        msg = f"the referral is {present.status} already; only an active one can be taken back"
+        raise IllegalMoveError(msg)
+
+
+def _stop(
+    tx: Transaction, gateway: Gateway, present: Referral, cancelled: Referral, *, actor: str
+) -> Referral:
+    """Step 4."""
+    own = [d for d in deliveries.of_referral(tx, present.id) if d.kind is DeliveryKind.REFERRAL]
+    for each in own:
+        if each.state is DeliveryState.QUEUED:
+            stop(tx, each, cancelled, actor=actor)
+    if present.hold is not None:
+        tx.record(_resolved(tx, present, actor))
+    if present.state is ReferralState.IN_FLIGHT:
+        referrals.change(tx, present, cancelled)
+        return cancelled
+    reached = [d for d in own if _may_have_it(d)]
+    if not reached:
+        return close_cancelled(tx, present, cancelled, actor=actor)
+    waiting = replace(cancelled, state=ReferralState.RECALLING, hold=None)
+    referrals.change(tx, present, waiting)
+    for each in reached:
+        queue_recall(tx, gateway, each, waiting, actor=actor)
+    return waiting
+
+
+def _may_have_it(delivery: Delivery) -> bool:
+    return delivery.state in _GONE or delivery.may_have_arrived
+
+
+def _recorded(cancelled: Referral, envelope: Envelope) -> ReferralCancelled:
+    return ReferralCancelled(
+        actor=envelope.sender.client,
+        practice=cancelled.practice,
+        subject=cancelled.subject,
+        referral=cancelled.id,
+        door=LedgerDoor(envelope.door),
+        request_sha256=envelope.body_sha256,
+        status=LedgerCancellation(cancelled.status),
+    )
+
+
+def _resolved(tx: Transaction, present: Referral, actor: str) -> HoldResolved:
+    if present.hold is None:
+        msg = "a held referral has a hold"
+        raise AssertionError(msg)
+    return HoldResolved(
+        actor=actor,
+        practice=present.practice,
+        subject=present.subject,
+        referral=present.id,
+        decision=decisions.last_of(tx, present.id),
+        delivery=None,
+        code=present.hold.code,
+        resolution=CANCELLED,
+    )

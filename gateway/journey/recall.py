@@ -1,0 +1,160 @@
+"""Tell a service that may have a referral that its sender took it back.
+
+What enters: a delivery that arrived, or may have. What leaves: a recall, queued: a delivery
+of its own that carries no patient data, is tried like any other, and closes the referral
+once the service has it. Source: reference sharing rules, release protocol; FHIR Task, code
+abort.
+"""
+
+from dataclasses import replace
+
+from gateway.journey.gateway import Acknowledgement, Gateway
+from gateway.ledger.entry import (
+    DeliveryStopped,
+    RecallQueued,
+    RecallReleased,
+    RecallSent,
+    ReferralClosed,
+)
+from gateway.referral.identifiers import DeliveryId
+from gateway.referral.lifecycle import CANCELLED, DeliveryKind, DeliveryState, ReferralState
+from gateway.referral.model import Delivery, Referral
+from gateway.store import deliveries, referrals
+from gateway.store.engine import Transaction
+
+
+def queue_recall(
+    tx: Transaction, gateway: Gateway, recalled: Delivery, present: Referral, *, actor: str
+) -> None:
+    """Queue word for the service of a delivery, due at once. The referral waits for it."""
+    recall = Delivery(
+        id=DeliveryId.of(gateway.new_uuid()),
+        kind=DeliveryKind.RECALL,
+        referral=recalled.referral,
+        service=recalled.service,
+        provider=recalled.provider,
+        state=DeliveryState.QUEUED,
+        attempts=0,
+        next_at=tx.at,
+        give_up_at=tx.at + gateway.schedule.horizon,
+        lease_owner=None,
+        lease_until=None,
+        reason=CANCELLED,
+        may_have_arrived=False,
+        version=1,
+        created_at=tx.at,
+        updated_at=tx.at,
+    )
+    deliveries.add(tx, recall)
+    tx.record(
+        RecallQueued(
+            actor=actor,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            delivery=recall.id,
+            recipient=recall.provider,
+            recalled=recalled.id,
+            cause=CANCELLED,
+            next_at=recall.next_at,
+        )
+    )
+
+
+def stop(tx: Transaction, present: Delivery, referral: Referral, *, actor: str) -> None:
+    """Make no further attempt at a delivery of a referral that was taken back."""
+    stopped = replace(
+        present,
+        state=DeliveryState.STOPPED,
+        lease_owner=None,
+        lease_until=None,
+        reason=CANCELLED,
+    )
+    deliveries.change(tx, present, stopped)
+    tx.record(
+        DeliveryStopped(
+            actor=actor,
+            practice=referral.practice,
+            subject=referral.subject,
+            referral=referral.id,
+            delivery=present.id,
+            recipient=present.provider,
+            attempt=present.attempts,
+            reason=CANCELLED,
+        )
+    )
+
+
+def end_attempt(
+    tx: Transaction, gateway: Gateway, ended: Delivery, present: Referral, *, actor: str
+) -> None:
+    """Go on with a cancelled referral whose last attempt has ended: recall it, or close it.
+
+    `ended` is as it was while in flight; where it may have arrived, `may_have_arrived` is set.
+    """
+    stop(tx, ended, present, actor=actor)
+    if ended.may_have_arrived:
+        queue_recall(tx, gateway, ended, present, actor=actor)
+        referrals.change(tx, present, replace(present, state=ReferralState.RECALLING))
+    else:
+        close_cancelled(tx, present, present, actor=actor)
+
+
+def close_cancelled(
+    tx: Transaction, present: Referral, cancelled: Referral, *, actor: str
+) -> Referral:
+    """Nobody has it, or everybody who may have it was told: it is over.
+
+    `present` is the referral as stored, `cancelled` what it has become.
+    """
+    closed = replace(cancelled, state=ReferralState.CLOSED, hold=None, closed_because=CANCELLED)
+    referrals.change(tx, present, closed)
+    tx.record(
+        ReferralClosed(
+            actor=actor,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            reason=CANCELLED,
+        )
+    )
+    return closed
+
+
+def record_release(tx: Transaction, claimed: Delivery, present: Referral, sha256: str) -> None:
+    """Record that exactly these bytes of a recall may leave now."""
+    if claimed.lease_until is None:
+        msg = "a claimed delivery has a lease"
+        raise AssertionError(msg)
+    tx.record(
+        RecallReleased(
+            actor="worker",
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            delivery=claimed.id,
+            recipient=claimed.provider,
+            attempt=claimed.attempts,
+            payload_sha256=sha256,
+            lease_until=claimed.lease_until,
+        )
+    )
+
+
+def sent(
+    tx: Transaction, claimed: Delivery, present: Referral, acknowledged: Acknowledgement
+) -> None:
+    """The service has the recall; the referral is over here."""
+    tx.record(
+        RecallSent(
+            actor="worker",
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            delivery=claimed.id,
+            recipient=claimed.provider,
+            attempt=claimed.attempts,
+            status=acknowledged.status,
+        )
+    )
+    close_cancelled(tx, present, present, actor="worker")

@@ -1,0 +1,101 @@
+"""What no good sender sends: refused in form, quickly, in little memory, and without a trace.
+
+Against a real gateway process. The time is the CPU time of that process, since the machine
+may be busy; the memory is its peak while it answers, less what it had before.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from gateway.fhir.validate import validate
+from gateway.fhir.xml_text import read_xml
+from gateway.store.engine import make_engine
+from gateway.store.schema import upgrade
+from tests.conformance.hostile import HOSTILE_JSON, Hostile
+from tests.conformance.hostile_xml import XML
+from tests.conformance.messages import Door, Format
+from tests.conformance.wire import SERVICE, Server
+from tests.processes.installation import Installation, free_port
+from tests.processes.receiver import Receiver
+
+MOST_SECONDS: Final = 1.0
+MOST_BYTES: Final = 100 * 1024 * 1024
+
+CASES: Final = [
+    pytest.param(each, door, id=f"{each.name}-{door.name.lower()}")
+    for each in (*HOSTILE_JSON, *XML)
+    for door in each.doors
+]
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A gateway with one worker process; its only provider does not exist."""
+    if not sys.platform.startswith("linux"):
+        pytest.skip("what a process costs is read from /proc, which only Linux has")
+    folder = tmp_path_factory.mktemp("hostile")
+    url = f"sqlite:///{folder / 'gateway.sqlite3'}"
+    engine = make_engine(url, timeout=timedelta(seconds=5), pool_size=1)
+    upgrade(engine)
+    engine.dispose()
+    built = Installation(
+        database_url=url,
+        folder=folder,
+        receiver=Receiver(folder),
+        port=free_port(),
+        settings={"web_workers": "1"},
+    )
+    built.offer({SERVICE: "https://localhost:9/nobody"})
+    built.serve()
+    yield built
+    built.end()
+
+
+@pytest.fixture(scope="module")
+def server(installation: Installation) -> Iterator[Server]:
+    """The running gateway. At the end: the books are in order, and the process is the first one."""
+    running = Server(installation)
+    assert running.accepts_a_good_message()
+    yield running
+    assert running.is_same_process()
+    installation.check_the_books()
+
+
+@pytest.mark.parametrize(("hostile", "door"), CASES)
+def test_a_hostile_request_is_refused_cheaply_and_does_no_harm(
+    server: Server, hostile: Hostile, door: Door
+) -> None:
+    before = server.rows()
+    reply, cost = server.post(door, hostile.form, hostile.make())
+    assert reply.status in hostile.status
+    if hostile.codes:
+        assert {issue["code"] for issue in outcome(reply.body, reply.headers, hostile)["issue"]} & {
+            *hostile.codes
+        }
+    assert cost.cpu_seconds < MOST_SECONDS
+    assert cost.memory_bytes < MOST_BYTES
+    assert "set-cookie" not in reply.headers
+    assert server.rows() == before
+    assert server.accepts_a_good_message()
+
+
+def outcome(body: bytes, headers: Any, hostile: Hostile) -> Any:
+    """The OperationOutcome, in the media type asked for; JSON where none could be told."""
+    kind = headers["content-type"].partition(";")[0]
+    asked = hostile.make().headers.get("Accept", hostile.form.value)
+    assert kind == (asked if asked in list(Format) else hostile.form.value)
+    tree = read_xml(body) if kind == Format.XML else json.loads(body)
+    assert tree["resourceType"] == "OperationOutcome"
+    assert validate(tree) == []
+    return tree
+
+
+def test_what_is_hostile_has_names_of_its_own(tmp_path: Path) -> None:
+    names = [each.name for each in (*HOSTILE_JSON, *XML)]
+    assert len(names) == len(set(names))
