@@ -4,7 +4,7 @@ What enters: places and findings. What leaves: `Fault`s with exact FHIRPath. Pla
 as small linked tuples and become text only for a fault, which is what keeps the walk quick.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
 from gateway.errors import Fault, IssueCode, Severity
@@ -76,7 +76,7 @@ class FaultList:
         if len(self.faults) >= MAX_FAULTS:
             raise EnoughError
 
-    def in_order(self, resources: Sequence[str]) -> list[Fault]:
+    def in_order(self, resources: Iterable[str]) -> list[Fault]:
         """Return the faults of each resource together; `resources` are their paths, in order.
 
         What the standard says of a resource comes before what profiles say.
@@ -84,7 +84,8 @@ class FaultList:
         first = self._of_the_standard
         if not first or first == len(self.faults):
             return self.faults
-        return sorted(self.faults, key=lambda fault: _last_around(fault.expression, resources))
+        paths = list(resources)
+        return sorted(self.faults, key=lambda fault: _last_around(fault.expression, paths))
 
 
 def _last_around(expression: str | None, resources: Sequence[str]) -> int:

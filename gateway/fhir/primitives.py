@@ -89,17 +89,20 @@ def _is_string(value: Json) -> bool:
     return _CONTROL(value) is None and not value.isspace()
 
 
-def _has_no_blank(value: str) -> bool:
-    """Say at once of most texts what the patterns say of all: nothing in them is blank."""
-    return value.isprintable() and " " not in value and value != ""
-
-
 def _is_uri(value: Json) -> bool:
-    return type(value) is str and (_has_no_blank(value) or _URI(value) is not None)
+    if type(value) is not str:
+        return False
+    if value.isprintable() and " " not in value:  # says quickly of most what the pattern says
+        return value != ""
+    return _URI(value) is not None
 
 
 def _is_code(value: Json) -> bool:
-    return type(value) is str and (_has_no_blank(value) or _CODE(value) is not None)
+    if type(value) is not str:
+        return False
+    if value.isprintable() and " " not in value:  # as in _is_uri
+        return value != ""
+    return _CODE(value) is not None
 
 
 def _is_boolean(value: Json) -> bool:

@@ -8,8 +8,7 @@ fullUrl, or in a contained resource. Source: FHIR R4, references.html.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from gateway.errors import IssueCode, Severity
 from gateway.fhir.faults import FaultList, Place
@@ -34,14 +33,9 @@ _SHAPES: Final = (
 )
 
 
-@dataclass(slots=True)
-class LocalReference:
-    """A reference into the contained resources, to be judged once they are all known."""
-
-    id: str
-    place: Place
-    element: ElementSpec
-    declared: str | None
+LocalReference: TypeAlias = tuple[str, Place, ElementSpec, str | None]
+"""A reference into the contained resources, to be judged once they are all known: the id,
+where the reference stands, its definition, and the type it declares."""
 
 
 class ReferenceRules:
@@ -66,7 +60,7 @@ class ReferenceRules:
         if not reference:
             self._compare(declared, element, place)
         elif reference[0] == "#":
-            self.local.append(LocalReference(reference[1:], place, element, declared))
+            self.local.append((reference[1:], place, element, declared))
         else:
             is_well_formed, actual = self._read(reference)
             if not is_well_formed:
@@ -91,21 +85,20 @@ class ReferenceRules:
             for each in members
             if isinstance(each, dict)
         }
-        for local in self.local:
-            if not local.id:
-                self._agree(
-                    string(resource, "resourceType"), local.declared, local.element, local.place
-                )
-            elif local.id not in types:
+        types[""] = string(resource, "resourceType")  # the resource itself
+        for id_, place_, element, declared in self.local:
+            if id_ in types:
+                if declared is None and types[id_] in element.targets:
+                    continue
+                self._agree(types[id_], declared, element, place_)
+            else:
                 self._found.add(
                     IssueCode.INVARIANT,
-                    local.place,
+                    place_,
                     "ref-1: a reference that starts with # must end in the id of a contained "
                     "resource; add that resource or mend the reference.",
                     below=_REFERENCE,
                 )
-            else:
-                self._agree(types[local.id], local.declared, local.element, local.place)
         if members:
             self._find_unused(resource, members, place)
 
@@ -115,8 +108,8 @@ class ReferenceRules:
         Nothing is lost or mixed up by it: each contained resource is read, and must be about
         the referral's patient.
         """
-        used = {local.id for local in self.local}
-        back = {_contained_index(local.place, place) for local in self.local if not local.id}
+        used = {id_ for id_, _, _, _ in self.local}
+        back = {_contained_index(where, place) for id_, where, _, _ in self.local if not id_}
         suspects = [
             (index, string(member, "id"))
             for index, member in enumerate(members)
@@ -162,7 +155,7 @@ class ReferenceRules:
         self._compare(actual or declared, element, place)
 
     def _compare(self, actual: str | None, element: ElementSpec, place: Place) -> None:
-        if actual in self._names and element.targets and actual not in element.targets:
+        if element.targets and actual in self._names and actual not in element.targets:
             listed = ", ".join(sorted(element.targets))
             self._found.add(
                 IssueCode.VALUE,

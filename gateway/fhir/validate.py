@@ -63,7 +63,7 @@ def validate(
         ProfilePass(profiles, tables, resource, walk.references, found).run(inventory, expected)
     except EnoughError:
         return [*found.faults, _more_may_follow(start)]
-    return found.in_order([path(met.place) for met in inventory.resources])
+    return found.in_order(path(met.place) for met in inventory.resources)
 
 
 def _more_may_follow(start: str) -> Fault:

@@ -99,7 +99,7 @@ class Walk:
         if not spec.needed <= node.keys() or spec.needs_choice:
             self._missing(node, spec, place)
         for rule in spec.invariants:
-            if not rule.holds(node):
+            if (rule.only_with is None or rule.only_with in node) and not rule.holds(node):
                 self._broken(rule, node, place)
 
     def _choices(self, node: JsonObject, spec: TypeSpec, place: Place) -> None:
@@ -149,11 +149,21 @@ class Walk:
                 IssueCode.STRUCTURE, here, f"{element.label} is an empty array; leave it out."
             )
         elif element.primitive is None:
-            label = element.label
-            for index, item in enumerate(value):
-                self._object(element, item, (place, label, index), depth)
+            self._objects(element, value, place, depth)
         else:
             self._primitives(node, element, element.primitive.accepts, value, place)
+
+    def _objects(self, element: ElementSpec, values: list[Json], place: Place, depth: int) -> None:
+        """Check each value of an array that must be an object, as `_object` does one."""
+        label, inner, then = element.label, element.inner, element.then
+        for index, item in enumerate(values):
+            here = (place, label, index)
+            if inner is None or not isinstance(item, dict) or not item:
+                self._object(element, item, here, depth)
+                continue
+            self._type(item, inner, here, depth + 1)
+            if then is not None:
+                self._then(then, element, item, here)
 
     def _primitives(
         self,

@@ -106,7 +106,7 @@ def to_response(answer: Answer) -> flask.Response:
         return flask.Response(status=answer.http, headers=dict(answer.headers))
     media = _media_or_json()
     part: Part = flask.g.get("part", Part())
-    body = part_of(answer.body, part) if answer.http == 200 else answer.body  # noqa: PLR2004  # HTTP
+    body = part_of(answer.body, part)
     is_pretty = flask.request.args.get("_pretty") == "true"
     try:
         text = write_resource(body, media, pretty=is_pretty)

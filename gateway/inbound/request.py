@@ -7,11 +7,13 @@ Source: BaRS message headers.
 import base64
 import binascii
 import hashlib
+import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import flask
+from werkzeug.exceptions import ClientDisconnected
 
 from gateway.errors import (
     BodyTooLargeError,
@@ -25,6 +27,7 @@ from gateway.errors import (
     NotTheRequesterError,
     StateError,
     StoreUnavailableError,
+    TooSlowError,
 )
 from gateway.fhir.examine import check_structure
 from gateway.fhir.json_text import read_json, write_json
@@ -92,7 +95,8 @@ def _body() -> bytes:
     """Read the body. One of unknown length would be cut at the limit, so read a byte further."""
     limit: int = flask.current_app.config["MAX_CONTENT_LENGTH"]
     flask.request.max_content_length = limit + 1
-    body = flask.request.get_data(cache=False)
+    with _patience():
+        body = flask.request.get_data(cache=False)
     if len(body) > limit:
         raise BodyTooLargeError(
             Fault(
@@ -101,6 +105,30 @@ def _body() -> bytes:
             )
         )
     return body
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Wait for each piece of a body no longer than an answer may take.
+
+    Raises:
+        TooSlowError: nothing came; the connection is not read any further.
+    """
+    line: socket.socket | None = flask.request.environ.get("gunicorn.socket")
+    if line is None:
+        yield
+        return
+    line.settimeout(ANSWER_WITHIN)
+    try:
+        yield
+    except ClientDisconnected as error:
+        if not isinstance(error.__context__, TimeoutError):
+            raise
+        line.shutdown(socket.SHUT_RD)
+        msg = "the body did not come in time"
+        raise TooSlowError(msg) from error
+    finally:
+        line.settimeout(None)
 
 
 def read_body(sent: Envelope) -> tuple[JsonObject, Sequence[Fault]]:

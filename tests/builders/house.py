@@ -15,9 +15,12 @@ from joserfc.jwk import ECKey
 
 from gateway.config import OWN_PROFILES, Settings, read_settings
 from gateway.consent.rules import POLICY
+from gateway.errors import Severity
 from gateway.fhir.json_text import write_json
 from gateway.fhir.profiles.load import load_profiles
 from gateway.fhir.profiles.model import Profiles
+from gateway.fhir.text import read_resource
+from gateway.fhir.validate import validate
 from gateway.inbound.front_door import build_front_door
 from gateway.journey.apply_directory import apply_directory, plan_directory
 from gateway.journey.gateway import Acknowledgement, Gateway, Parcel, Schedule
@@ -207,6 +210,15 @@ class House:
         return self.web.get(f"/FHIR/R4{path}", query_string=query, headers=self.bearer(client))
 
 
+def _must_be_valid(answer: flask.Response) -> flask.Response:
+    """Hold every answer against the validator that guards the door: what we make is FHIR too."""
+    media = (answer.content_type or "").partition(";")[0]
+    if media in ("application/fhir+json", "application/fhir+xml") and answer.data:
+        faults = validate(read_resource(answer.data), profiles=own_profiles())
+        assert not [fault for fault in faults if fault.severity is not Severity.WARNING]
+    return answer
+
+
 def build_house(database_url: str) -> House:
     """Build a gateway over a database whose schema is up to date."""
     read = settings(database_url)
@@ -234,6 +246,7 @@ def build_house(database_url: str) -> House:
         token_lifetime=read.token_lifetime,
         max_body_bytes=read.max_body_bytes,
     )
+    app.after_request(_must_be_valid)
     keys = {name: key(name) for name in ("gp-one", "gp-two", "oh-one")}
     house = House(
         gateway=gateway, settings=read, app=app, web=app.test_client(), clock=clock,

@@ -17,6 +17,7 @@ KNOWN: Final[Mapping[str, str]] = {
     "modifier_of_the_letter": _MODIFIES,
     "modifier_of_the_header": _MODIFIES,
     "rules_that_are_not_understood": "implicitRules is a modifier element, and is passed over",
+    "text_with_a_character_that_xml_cannot_carry": "once accepted, it cannot be read back as XML",
     "letter_entered_in_error": "a letter that its author took back is sent on as the reason",
     "use_case_that_the_service_does_not_take": _NO_PLACE,
     "performer_that_is_another_service": _NO_PLACE,

@@ -122,6 +122,7 @@ PRIMITIVES: Final = (
     wrong("canonical_with_a_blank", "ServiceRequest.instantiatesCanonical", ["https://gp.example/a b"], "value", "ServiceRequest.instantiatesCanonical[0]"),
     wrong("text_that_is_too_long", "Patient.name[0].text", "a" * (1024 * 1024 + 1), "value"),
     wrong("text_with_a_control_character", "Patient.name[0].text", "a\x07b", "value", formats=ONLY_JSON),
+    wrong("text_with_a_character_that_xml_cannot_carry", "Patient.name[0].text", "a\uffffb", "value", formats=ONLY_JSON),
     wrong("language_with_an_underscore", "Patient.language", "en_GB", "value"),
     wrong("decimal_in_words", "ServiceRequest.quantityQuantity", {"value": FAMILY}, "structure", "ServiceRequest.quantity.value"),
     wrong("number_that_is_a_boolean", "Patient.telecom[0].rank", True, "structure"),  # noqa: FBT003

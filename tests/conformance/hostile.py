@@ -166,13 +166,13 @@ DEPTH: Final = (
 )  # fmt: skip
 
 SIZE: Final = (
-    body("a_million_unknown_properties", lambda: b'{"resourceType":"ServiceRequest",' + b",".join(b'"%x":0' % n for n in range(400_000)) + b"}", "structure", doors=ONE),
+    body("300_thousand_unknown_properties", lambda: b'{"resourceType":"ServiceRequest",' + b",".join(b'"%x":0' % n for n in range(300_000)) + b"}", "structure", doors=ONE),
     body("properties_that_nearly_fit", lambda: b'{"resourceType":"ServiceRequest",' + b",".join(b'"supportingInf%x":0' % n for n in range(200_000)) + b"}", "structure", doors=ONE),
     body("name_of_a_megabyte", lambda: b'{"resourceType":"ServiceRequest","' + b"a" * MEGABYTE + b'":1}', "structure", doors=ONE),
     body("200_thousand_names", _person(name=[{"family": ""}] * 200_000), "value", doors=ONE),
     body("200_thousand_texts", _person(name=[{"given": [""] * 200_000}]), "value", doors=ONE),
     body("200_thousand_nulls", _person(name=[{"given": [None] * 200_000}]), "invariant", doors=ONE),
-    body("200_thousand_identifiers", _person(identifier=[{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "1"}] * 60_000), "value", doors=(Door.REST,)),
+    body("60_thousand_identifiers", _person(identifier=[{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "1"}] * 60_000), "value", doors=(Door.REST,)),
     body("60_thousand_contained", of(lambda tree: tree["contained"].extend([{"resourceType": "Flag", "id": "a"}] * 60_000)), "required", doors=(Door.REST,)),
     body("100_thousand_references_to_nothing", of(lambda tree: tree["supportingInfo"].extend([{"reference": "#nobody"}] * 100_000)), "invariant", doors=ONE),
     body("100_thousand_entries", entries(100_000, lambda _: '{"resource":{"resourceType":"Flag"}}'), "required", "invariant", doors=(Door.TRANSACTION, Door.BARS)),
@@ -183,14 +183,12 @@ SIZE: Final = (
 )  # fmt: skip
 
 WEIGHT: Final = (
-    body("5_megabytes_of_empty_objects", many("{}"), "structure", "too-costly", doors=ONE),
     body("5_megabytes_of_empty_texts", many('""'), "structure", "too-costly", doors=ONE),
     body("5_megabytes_of_fractions", many("1.5"), "structure", "too-costly", doors=ONE),
-    body("5_megabytes_of_digits", many("0"), "structure", "too-costly", doors=ONE),
     body("5_megabytes_of_objects", many('{"a":1}'), "structure", "too-costly", doors=ONE),
     body("5_megabytes_of_arrays_60_deep", many("[" * 60 + "]" * 60), "structure", "too-costly", doors=ONE),
     body("5_megabytes_and_then_a_name_twice", lambda: many('{"b":1}')()[:-2] + b',{"b":1,"b":2}]}', "structure", "too-costly", doors=ONE),
-    body("50_thousand_entries_that_change", entries(50_000, lambda _: '{"resource":{"resourceType":"Parameters"},"request":{"method":"PUT","url":"a"}}'), "not-supported", "too-costly", doors=(Door.TRANSACTION,)),
+    body("20_thousand_entries_that_change", entries(20_000, lambda _: '{"resource":{"resourceType":"Parameters"},"request":{"method":"PUT","url":"a"}}'), "not-supported", "too-costly", doors=(Door.TRANSACTION,)),
     body("50_thousand_parameters", entries(50_000, lambda _: '{"resource":{"resourceType":"Parameters"},"request":{"method":"POST","url":"Parameters"}}'), "required", "not-supported", "too-costly", doors=(Door.TRANSACTION,)),
 )  # fmt: skip
 
@@ -206,8 +204,8 @@ PATTERNS: Final = (
     body("media_type_that_nearly_fits", of(lambda tree: tree["contained"][3]["content"][0]["attachment"].update(contentType="a/b" + "; a=b" * 900_000 + "\n")), "value", doors=ONE),
     body("language_that_nearly_fits", _set(language="a-" * 2_400_000), "value", doors=ONE),
     body("text_of_blanks", _person(birthDate=" " * MEGABYTE), "value", doors=ONE),
-    body("reference_that_nearly_fits", _set(encounter={"reference": "http://a" + "/Encounter/a" * 350_000 + " "}), "value", doors=ONE),
-    body("reference_of_slashes", _set(encounter={"reference": "a://" + "/" * 4 * MEGABYTE + " "}), "value", doors=ONE),
+    body("reference_that_nearly_fits", _set(encounter={"reference": "http://a" + "/Encounter/a" * 150_000 + " "}), "value", doors=ONE),
+    body("reference_of_slashes", _set(encounter={"reference": "a://" + "/" * 2 * MEGABYTE + " "}), "value", doors=ONE),
     body("condition_that_nearly_fits", conditional("=" * 20_000), "value", doors=(Door.TRANSACTION,)),
     body("long_condition_that_nearly_fits", conditional("a" * 4 * MEGABYTE), "value", doors=(Door.TRANSACTION,)),
     body("canonical_that_nearly_fits", _set(instantiatesCanonical=["a|" * 500_000 + " "]), "value", doors=ONE),
@@ -334,6 +332,30 @@ PATHS: Final = (
     _path("of_a_template", "/ServiceRequest/{{7*7}}"),
     _path("version_that_climbs_out", f"/ServiceRequest/{_UUID}/_history/..%2f1"),
 )
+
+_VALUES = "read_json bounds the bytes of a body, and not how many values are in it"
+_FAULTS = "the faults of read_referral and of _check_transaction are not counted against a limit"
+_STACK = "the pattern keeps a place to go back to for each repetition: about 60 bytes a character"
+
+KNOWN: Final[Mapping[str, str]] = {
+    "arrays_2_million_deep": "each of 64 turns copies what is left of the body",
+    "narrative_100_thousand_deep": "the depth of a narrative is not limited, and it is sent on",
+    "60_thousand_identifiers": _FAULTS,
+    "20_thousand_entries_that_change": _FAULTS,
+    "50_thousand_parameters": _VALUES,
+    "5_megabytes_of_empty_texts": _VALUES,
+    "5_megabytes_of_fractions": _VALUES,
+    "5_megabytes_of_objects": _VALUES,
+    "5_megabytes_of_arrays_60_deep": _VALUES,
+    "5_megabytes_and_then_a_name_twice": _VALUES,
+    "code_that_nearly_fits": _STACK,
+    "oid_that_nearly_fits": _STACK,
+    "media_type_that_nearly_fits": _STACK,
+    "language_that_nearly_fits": _STACK,
+    "condition_that_nearly_fits": "the time of this pattern grows with the square of the length",
+    "chunk_of_no_size": "what the HTTP server raises while the body is read becomes a 500",
+}
+"""Requests that are not yet refused as they should be, each with the reason."""
 
 HOSTILE_JSON: Final[tuple[Hostile, ...]] = (
     *JSON_TEXT,

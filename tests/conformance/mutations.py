@@ -31,7 +31,9 @@ _leaves = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(_WORDS)
     | st.sampled_from(sorted(load_tables().types))
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    | st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"), max_size=20
+    )
 )
 _names = st.sampled_from(_NAMES) | st.sampled_from(["_" + name for name in _NAMES])
 _values = st.recursive(

@@ -17,7 +17,7 @@ from tests.conformance.outcomes import stored
 from tests.processes.installation import Installation, message
 
 SERVICE: Final = "nobody"
-_PATIENCE: Final = 20
+_PATIENCE: Final = 60
 """Seconds that the client waits for an answer."""
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")

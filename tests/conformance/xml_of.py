@@ -48,7 +48,10 @@ def _attributes(spec: TypeSpec | None) -> tuple[str, ...]:
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    """The values of a property; arrays in arrays, which XML cannot write, in one row."""
+    if isinstance(value, list):
+        return [each for inner in value for each in (_list(inner) or [None])]
+    return [] if value is None else [value]
 
 
 def _element(key: str, value: Any, beside: Any, spec: TypeSpec | None) -> str:
@@ -80,4 +83,6 @@ def _own(value: Mapping[str, Any], spec: TypeSpec | None) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else str(Decimal(str(value)))
+    if isinstance(value, int | float):
+        return str(Decimal(str(value)))
+    return value if isinstance(value, str) else ""

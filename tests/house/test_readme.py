@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pytest
+from click.testing import CliRunner
 
 import gateway
 from gateway.cli.main import main
@@ -75,3 +77,12 @@ def test_the_two_commands_come_first_and_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`?make ([a-z]+)(?:`| +#| ONCE)", README):
         assert f"\n{target}:" in makefile
+
+
+def test_what_validate_prints_is_what_the_readme_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = README.split("<!-- validate -->")[1].split("```text\n")[1].split("```")[0]
+    command, _, printed = shown.partition("\n")
+    monkeypatch.chdir(ROOT)
+    result = CliRunner().invoke(main, command.removeprefix("$ gateway ").split())
+    assert result.stdout == printed
+    assert result.exit_code == 1

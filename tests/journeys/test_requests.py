@@ -4,11 +4,12 @@ import json
 import uuid
 from typing import Any
 
+import flask
 import pytest
 
 from gateway.errors import StoreUnavailableError
+from gateway.inbound import media
 from gateway.inbound import request as front
-from gateway.journey import take_up as flow
 from gateway.journey.take_up import CLAIM
 from gateway.store.engine import Store
 from tests.builders.evidence import counts, entries, execute, issues, nhs_codes
@@ -128,7 +129,7 @@ def test_a_request_whose_time_has_ended_writes_nothing_and_may_be_sent_again(
     tree = service_request() if path == "/ServiceRequest" else bars_message()
     body, headers = json.dumps(tree).encode(), bars_headers()
     before = counts(house)
-    real = front.body_tree
+    real = media.body_tree
     monkeypatch.setattr(front, "body_tree", lambda given: _late(real(given), monkeypatch))
     late = house.post(path, body, **headers)
     assert (late.status_code, nhs_codes(late)) == (408, {"REC_TIMEOUT"})
@@ -140,7 +141,7 @@ def test_a_request_whose_time_has_ended_writes_nothing_and_may_be_sent_again(
 
 def _late(tree: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """As if reading had taken longer than an answer may."""
-    started = front.flask.g.started
+    started = flask.g.started
     monkeypatch.setattr("gateway.store.engine.time.monotonic", lambda: started + 60)
     return tree
 
@@ -153,7 +154,7 @@ def test_a_database_that_is_away_costs_one_503(
     def away(*_: Any, **__: Any) -> Any:
         raise StoreUnavailableError("gone")  # short
 
-    monkeypatch.setattr(flow.requests, "find", away)
+    monkeypatch.setattr("gateway.store.requests.find", away)
     answer = house.post("/ServiceRequest", body, **headers)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     monkeypatch.undo()

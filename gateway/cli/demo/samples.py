@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
+from gateway.cli.demo import people
 from gateway.cli.demo.setting import (
     ANOTHER_PROVIDER_ODS,
     BEACON,
@@ -27,12 +28,15 @@ from gateway.cli.demo.setting import (
     Neighbour,
     Practice,
 )
+from gateway.fhir.bars.check import DEFINITIONS
+from gateway.fhir.bars.message import REASON_SYSTEM
 from gateway.fhir.json_text import read_json, write_json
+from gateway.fhir.text import FHIR_JSON, FHIR_XML
+from gateway.fhir.xml_text import write_xml
 from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, ODS_CODE_SYSTEM
-from gateway.referral.json import JsonObject, child, objects, string
+from gateway.referral.json import Json, JsonObject, child, objects, string
 
 FOLDER = Path(__file__).parent / "samples"
-FHIR_JSON = "application/fhir+json"
 _BLANK = re.compile(r"\{\{([a-z_]+)(?::([^{}]+))?\}\}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -45,6 +49,7 @@ class Ending(StrEnum):
     REFUSED = "refused"
     NOT_TAKEN = "malformed"
     REPEATED = "recognised as a repeat"
+    TAKEN_BACK = "taken back"
 
 
 class Door(StrEnum):
@@ -53,17 +58,6 @@ class Door(StrEnum):
     FORM = "/ServiceRequest"
     BUNDLE = "/"
     BARS = "/$process-message"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """An invented patient."""
-
-    nhs: str
-    given: str
-    family: str
-    gender: str
-    born: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +79,8 @@ class Sample:
     """One sample.
 
     `edit` changes the good message, `cut` its bytes. `again` names an earlier sample, which
-    is sent once more exactly as it was. `busy_first`: how often the provider answers that
-    it is busy before it takes this one.
+    is sent once more exactly as it was; `takes_back` one whose referral is taken back.
+    `busy_first`: how often the provider answers that it is busy before it takes this one.
     """
 
     name: str
@@ -94,13 +88,14 @@ class Sample:
     door: Door
     expected: Expected
     template: str = ""
-    person: Person | None = None
+    person: people.Person | None = None
     practice: Practice = HAWTHORN
     service: Neighbour = OH
     edit: Callable[[JsonObject], None] | None = None
     cut: bool = False
     media_type: str = FHIR_JSON
     again: str | None = None
+    takes_back: str | None = None
     busy_first: int = 0
 
 
@@ -119,9 +114,34 @@ def message_of(sample: Sample, *, at: datetime) -> Message:
     tree = read_json(filled(text, blanks_of(sample), at).encode())
     if sample.edit is not None:
         sample.edit(tree)
-    body = write_json(tree)
+    body = write_xml(tree) if sample.media_type == FHIR_XML else write_json(tree)
     if sample.cut:
         body = body[: len(body) // 2]
+    return Message(path=sample.door.value, headers=_headers_of(sample), body=body)
+
+
+def message_that_takes_back(sample: Sample, first: Message) -> Message:
+    """Make the message that takes an earlier one's referral back. Source: BaRS, cancellation."""
+    tree = read_json(first.body)
+    kept = ("MessageHeader", "ServiceRequest", "Patient", "Organization")
+    entries: list[Json] = []
+    for entry in objects(tree, "entry"):
+        resource = child(entry, "resource") or {}
+        if string(resource, "resourceType") in kept:
+            entries.append(entry)
+        if string(resource, "resourceType") == "MessageHeader":
+            resource["definition"] = f"{DEFINITIONS}bars-message-servicerequest-request-cancelled"
+            resource["reason"] = {"coding": [{"system": REASON_SYSTEM, "code": "update"}]}
+        if string(resource, "resourceType") == "ServiceRequest":
+            resource["status"] = "revoked"
+            resource["reasonCode"] = [{"text": "The patient is back at work"}]
+            for name in ("basedOn", "encounter", "supportingInfo"):
+                resource.pop(name, None)
+    body = write_json(tree | {"entry": entries})
+    return Message(path=sample.door.value, headers=_headers_of(sample), body=body)
+
+
+def _headers_of(sample: Sample) -> dict[str, str]:
     headers = {
         "Content-Type": sample.media_type,
         "Accept": f"{FHIR_JSON}; version=1.4.0",
@@ -130,12 +150,13 @@ def message_of(sample: Sample, *, at: datetime) -> Message:
     }
     if sample.door is Door.BARS:
         headers |= bars_headers(sample.practice, sample.service)
-    return Message(path=sample.door.value, headers=headers, body=body)
+    return headers
 
 
 def file_name(number: int, sample: Sample) -> str:
     """Name the file of a message that was posted as the number-th."""
-    return f"{number:02}-{sample.name}.json"
+    kind = "xml" if sample.media_type == FHIR_XML else "json"
+    return f"{number:02}-{sample.name}.{kind}"
 
 
 def bars_headers(practice: Practice, service: Neighbour) -> dict[str, str]:
@@ -166,7 +187,7 @@ def _encoded(tree: JsonObject) -> str:
 
 def blanks_of(sample: Sample) -> Mapping[str, str]:
     """Return the words that fill a sample's blanks."""
-    person = sample.person or _IVY
+    person = sample.person or people.IVY
     return {
         "nhs": person.nhs,
         "given": person.given,
@@ -254,42 +275,6 @@ def with_unknown_element(message: JsonObject) -> None:
     message["colour"] = "green"
 
 
-_IVY = Person(
-    nhs="9995260182", given="Ivy", family="Quillfeather", gender="female", born="1984-03-09"
-)
-_OTTO = Person(nhs="9991590838", given="Otto", family="Marrowby", gender="male", born="1971-11-23")
-_NELL = Person(
-    nhs="9990166137", given="Nell", family="Thistlewick", gender="female", born="1990-06-02"
-)
-_SAUL = Person(
-    nhs="9991860916", given="Saul", family="Pemberfield", gender="male", born="1966-01-17"
-)
-_WREN = Person(nhs="9993909963", given="Wren", family="Oakapple", gender="other", born="1998-08-30")
-_ADA = Person(
-    nhs="9990308241", given="Ada", family="Brindlecombe", gender="female", born="1979-04-12"
-)
-_HUGO = Person(
-    nhs="9996281949", given="Hugo", family="Larkspurson", gender="male", born="1988-12-05"
-)
-_MAUD = Person(
-    nhs="9998219930", given="Maud", family="Hollowell-Finch", gender="female", born="1959-09-21"
-)
-_TEDDY = Person(
-    nhs="9995181908", given="Teddy", family="Cobblepot-Reed", gender="male", born="1993-02-14"
-)
-_PEARL = Person(
-    nhs="9992319488", given="Pearl", family="Snowberry", gender="female", born="1982-10-08"
-)
-_AMOS = Person(
-    nhs="9997574915", given="Amos", family="Wetherlamb", gender="male", born="1975-07-27"
-)
-_EDIE = Person(
-    nhs="9991862528", given="Edie", family="Fennelworth", gender="female", born="1996-05-19"
-)
-_REX = Person(
-    nhs="9997601890", given="Rex", family="Applegarth-Moss", gender="male", born="1969-03-31"
-)
-
 _GOOD = Expected(status=201, ending=Ending.DELIVERED)
 _FORM = Sample(name="", title="", door=Door.FORM, template="oh-form", expected=_GOOD)
 _BARS = Sample(
@@ -302,63 +287,63 @@ def _not_taken(status: int, reason: str, expression: str | None = None) -> Expec
 
 
 SAMPLES: tuple[Sample, ...] = (
-    replace(_FORM, name="form", title="A form to occupational health", person=_IVY),
+    replace(_FORM, name="form", title="A form to occupational health", person=people.IVY),
     replace(
         _FORM, name="letter", title="A letter instead of a form", door=Door.BUNDLE,
-        template="oh-letter", person=_OTTO, expected=replace(_GOOD, status=200),
+        template="oh-letter", person=people.OTTO, expected=replace(_GOOD, status=200),
     ),
-    replace(_BARS, name="bars", title="A BaRS message to occupational health", person=_NELL),
+    replace(_BARS, name="bars", title="A BaRS message to occupational health", person=people.NELL),
     replace(
         _FORM, name="work-health", title="To the national Health and Work service",
-        template="work-health-form", person=_SAUL, service=HEALTH_AND_WORK,
+        template="work-health-form", person=people.SAUL, service=HEALTH_AND_WORK,
     ),
     replace(
         _BARS, name="pharmacy", title="Direct care: to a pharmacy, consent implied",
-        template="pharmacy-message", person=_WREN, service=PHARMACY,
+        template="pharmacy-message", person=people.WREN, service=PHARMACY,
     ),
     replace(
         _FORM, name="switches-off", title="Practice shares for individual care only",
-        person=_ADA, practice=BEACON,
+        person=people.ADA, practice=BEACON,
     ),
     replace(
-        _FORM, name="no-consent", title="No consent at all", person=_HUGO, edit=without_consent,
+        _FORM, name="no-consent", title="No consent at all", person=people.HUGO, edit=without_consent,
         expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
     ),
     replace(
         _BARS, name="implied-only", title="Only implied consent, to occupational health",
-        person=_MAUD, edit=with_implied_consent_only,
+        person=people.MAUD, edit=with_implied_consent_only,
         expected=Expected(status=422, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
     ),
     replace(
         _FORM, name="no-agreement", title="Practice has no agreement with the provider",
-        person=_TEDDY, practice=MILLPOND,
+        person=people.TEDDY, practice=MILLPOND,
         expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_ORGANISATION_CONSENT"),
     ),
     replace(
-        _FORM, name="another-provider", title="Consent names another provider", person=_PEARL,
+        _FORM, name="another-provider", title="Consent names another provider", person=people.PEARL,
         edit=with_consent_for_another_provider,
         expected=Expected(status=202, ending=Ending.HELD, reason="CONSENT_DOES_NOT_COVER"),
     ),
     replace(
-        _BARS, name="not-yet-asked", title="Patient asked, no answer yet", person=_AMOS,
+        _BARS, name="not-yet-asked", title="Patient asked, no answer yet", person=people.AMOS,
         edit=with_consent_not_yet_given,
         expected=Expected(status=200, ending=Ending.HELD, reason="CONSENT_NOT_YET_GIVEN"),
     ),
     replace(
-        _FORM, name="broken-json", title="Broken off half-way", person=_EDIE, cut=True,
+        _FORM, name="broken-json", title="Broken off half-way", person=people.EDIE, cut=True,
         expected=_not_taken(400, "REC_BAD_REQUEST"),
     ),
     replace(
-        _FORM, name="no-patient", title="No Patient", person=_EDIE, edit=without_patient,
+        _FORM, name="no-patient", title="No Patient", person=people.EDIE, edit=without_patient,
         expected=_not_taken(400, "REC_BAD_REQUEST", "ServiceRequest.subject.reference"),
     ),
     replace(
-        _FORM, name="unknown-element", title="An element that FHIR does not have", person=_EDIE,
+        _FORM, name="unknown-element", title="An element that FHIR does not have", person=people.EDIE,
         edit=with_unknown_element,
         expected=_not_taken(400, "REC_BAD_REQUEST", "ServiceRequest"),
     ),
     replace(
-        _FORM, name="media-type", title="Sent as plain text", person=_EDIE,
+        _FORM, name="media-type", title="Sent as plain text", person=people.EDIE,
         media_type="text/plain",
         expected=_not_taken(415, "REC_UNSUPPORTED_MEDIA_TYPE"),
     ),
@@ -371,6 +356,14 @@ SAMPLES: tuple[Sample, ...] = (
         expected=Expected(status=409, ending=Ending.REPEATED, reason="REC_CONFLICT"),
     ),
     replace(
-        _FORM, name="busy", title="Provider busy at first", person=_REX, busy_first=1,
+        _FORM, name="busy", title="Provider busy at first", person=people.REX, busy_first=1,
+    ),
+    replace(
+        _FORM, name="xml", title="The letter, in XML", door=Door.BUNDLE, template="oh-letter",
+        person=people.IRIS, media_type=FHIR_XML, expected=replace(_GOOD, status=200),
+    ),
+    replace(
+        _BARS, name="taken-back", title="The BaRS referral taken back", takes_back="bars",
+        expected=Expected(status=200, ending=Ending.TAKEN_BACK),
     ),
 )  # fmt: skip

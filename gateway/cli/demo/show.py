@@ -24,6 +24,7 @@ _STYLES = {
     Ending.REFUSED: "red",
     Ending.NOT_TAKEN: "red",
     Ending.REPEATED: "cyan",
+    Ending.TAKEN_BACK: "cyan",
 }
 
 
@@ -67,6 +68,8 @@ def _why(seen: Seen) -> str:
     """Give the reason: a hold's code, or the first sentence of a refusal."""
     if seen.ending is Ending.DELIVERED and seen.sample.again:
         return "Same Location, nothing new there."
+    if seen.ending is Ending.TAKEN_BACK:
+        return f"{seen.sample.service.key} was told to stop"
     if seen.ending is Ending.DELIVERED:
         late = f", at attempt {seen.attempts}" if seen.attempts > 1 else ""
         return f"{seen.sample.service.key} has it{late}"

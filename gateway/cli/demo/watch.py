@@ -14,14 +14,21 @@ from pathlib import Path
 
 import requests
 
-from gateway.cli.demo.samples import Ending, Message, Sample, file_name, message_of
+from gateway.cli.demo.samples import (
+    Ending,
+    Message,
+    Sample,
+    file_name,
+    message_of,
+    message_that_takes_back,
+)
 from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS
 from gateway.cli.demo.start import Demo
 from gateway.errors import InvalidMessageError
 from gateway.fhir.json_text import read_json
 from gateway.referral.identifiers import REFERENCE_SYSTEM
 from gateway.referral.json import JsonObject, child, objects, string, strings
-from gateway.referral.lifecycle import ReferralState
+from gateway.referral.lifecycle import ReferralState, TaskStatus
 
 PATIENCE = timedelta(seconds=30)
 """How long a sample may take from its receipt to its end."""
@@ -103,7 +110,10 @@ class Walk:
     def _message(self, sample: Sample) -> Message:
         if sample.again is not None:
             return self.sent[sample.again]
-        message = message_of(sample, at=datetime.now(UTC))
+        if sample.takes_back is not None:
+            message = message_that_takes_back(sample, self.sent[sample.takes_back])
+        else:
+            message = message_of(sample, at=datetime.now(UTC))
         self.sent[sample.name] = message
         path = self.folder / file_name(len(self.files) + 1, sample)
         path.write_bytes(message.body)
@@ -137,7 +147,9 @@ class Walk:
             return
         query = f"/fhir/ServiceRequest?identifier={REFERENCE_SYSTEM}|{seen.reference}"
         found = self.demo.ask_neighbour(seen.sample.service.key, "GET", query)["total"]
-        has_it = seen.sample.expected.ending in (Ending.DELIVERED, Ending.REPEATED)
+        has_it = seen.sample.expected.ending in (
+            Ending.DELIVERED, Ending.REPEATED, Ending.TAKEN_BACK
+        )  # fmt: skip
         if found != int(has_it):
             yield f"the provider has {found} referrals of this reference"
 
@@ -224,10 +236,13 @@ def _as_task(seen: Seen, task: JsonObject) -> Seen:
     reason = child(task, "statusReason") or {}
     states = _codes_of(child(task, "businessStatus") or {})
     codes = _codes_of(reason)
+    ending = _ENDS.get(states[0]) if states else None
+    if string(task, "status") == TaskStatus.CANCELLED.value:
+        ending = Ending.TAKEN_BACK
     return replace(
         seen,
         reference=string(child(task, "groupIdentifier") or {}, "value"),
-        ending=_ENDS.get(states[0]) if states else None,
+        ending=ending,
         codes=codes,
         why=string(reason, "text") or "",
     )

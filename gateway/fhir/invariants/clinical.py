@@ -26,7 +26,7 @@ def _abated_is_over(condition: JsonObject) -> bool:
 
 
 def _component_does_not_repeat(observation: JsonObject) -> bool:
-    if "component" not in observation or not has_choice(observation, "value"):
+    if not has_choice(observation, "value"):
         return True
     own = codings(observation, "code")
     return not any(own & codings(each, "code") for each in objects(observation, "component"))
@@ -102,6 +102,7 @@ INVARIANTS: Final = (
         "obs-7",
         "where a component has the observation's own code, the observation has no value",
         _component_does_not_repeat,
+        only_with="component",
     ),
     Invariant(
         "Observation.referenceRange",

@@ -99,10 +99,8 @@ def _path_or_parameter(filter_: JsonObject) -> bool:
 
 def _contained(resource: JsonObject, *names: str) -> bool:
     """Say whether a contained resource's meta has one of `names`."""
-    if "contained" not in resource:
-        return False
-    metas = (child(each, "meta") or {} for each in objects(resource, "contained"))
-    return any(has(meta, name) for meta in metas for name in names)
+    metas = [each["meta"] for each in objects(resource, "contained") if "meta" in each]
+    return any(isinstance(meta, dict) and has(meta, name) for meta in metas for name in names)
 
 
 INVARIANTS: Final = (
@@ -113,22 +111,22 @@ INVARIANTS: Final = (
         "DomainResource",
         "dom-2",
         "a contained resource may not contain another: move it up to this level",
-        lambda resource: (
-            "contained" not in resource
-            or not any(has(each, "contained") for each in objects(resource, "contained"))
-        ),
+        lambda resource: not any(has(each, "contained") for each in objects(resource, "contained")),
+        only_with="contained",
     ),
     Invariant(
         "DomainResource",
         "dom-4",
         "remove meta.versionId and meta.lastUpdated from contained resources",
         lambda resource: not _contained(resource, "versionId", "lastUpdated"),
+        only_with="contained",
     ),
     Invariant(
         "DomainResource",
         "dom-5",
         "remove meta.security from contained resources: label this resource instead",
         lambda resource: not _contained(resource, "security"),
+        only_with="contained",
     ),
     Invariant(
         "Narrative",

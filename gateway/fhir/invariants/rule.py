@@ -21,7 +21,8 @@ class Invariant:
 
     `type_name` is the type or nested group it is asked of. `says` tells the sender what to
     mend. `places` finds where below the object the rule is broken, as FHIRPath ends such as
-    `.entry[2]`; it is asked only once the rule is known to be broken.
+    `.entry[2]`; it is asked only once the rule is known to be broken. `only_with` is a
+    property without which the rule always holds, so that it need not be asked.
     """
 
     type_name: str
@@ -29,6 +30,7 @@ class Invariant:
     says: str
     holds: Callable[[JsonObject], bool]
     places: Callable[[JsonObject], list[str]] | None = None
+    only_with: str | None = None
 
 
 def has(node: JsonObject, name: str) -> bool:

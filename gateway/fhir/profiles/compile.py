@@ -5,7 +5,6 @@ only of which something is asked. Paths that R4 does not know are problems.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 
 from gateway.fhir.profiles.demands import Demands
 from gateway.fhir.profiles.library import Library
@@ -33,8 +32,6 @@ class Compiler:
         """Compile the tree of a profile of a type that the tables have."""
         for source in root.sources:
             check_element(source, self._library.problems, is_root=True)
-        for source in chain.from_iterable(each.sources for each in root.slices.values()):
-            self._tell(source, "the first element is never sliced.")
         return self._children(root, self._types[type_name])
 
     def _tell(self, source: Source, says: str) -> None:
@@ -80,8 +77,11 @@ class Compiler:
         slices = () if is_slice else tuple(self._slices(node, narrowed, inner))
         first = narrowed.forms[0]
         kept = tuple(form.name for form in narrowed.forms)
-        # the extensions of a definition are held against it wherever they stand
-        profiles = () if first.type_name == "Extension" else narrowed.profiles
+        profiles = narrowed.profiles
+        if first.type_name == "Extension" and profiles:
+            profiles = ()  # each extension is held against its definition wherever it stands
+            for source in () if is_slice else node.sources:
+                self._tell(source, "name the extensions that are meant in slices.")
         return Ask(
             label=first.label,
             names=kept,

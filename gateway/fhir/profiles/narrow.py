@@ -96,7 +96,8 @@ class Narrowing:
             )
         if "." in form.type_name:
             return code in _GROUPS
-        return code == form.type_name or code.startswith(_SYSTEM_TYPES)
+        is_primitive = form.primitive is not None
+        return code == form.type_name or (is_primitive and code.startswith(_SYSTEM_TYPES))
 
     def _profiles(
         self, narrowed: Narrowed, form: ElementSpec, typed: JsonObject, source: Source, place: str

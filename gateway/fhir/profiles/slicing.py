@@ -46,7 +46,10 @@ class Slicer:
             slicing = child(source.element, "slicing")
             found = objects(slicing, "discriminator") if slicing else found
         if label in EXTENSIONS:
-            found = found or [_BY_URL]
+            if found and [_of(each) for each in found] != [_of(_BY_URL)]:
+                for source in node.sources:
+                    self._tell(source, "extensions are told apart by the value of url.")
+            found = [_BY_URL]
         elif is_choice:
             found = found or [_BY_TYPE]
         if not found:
@@ -182,6 +185,10 @@ def _type_at(spec: TypeSpec | None, steps: tuple[str, ...]) -> str:
         element = spec.elements[step] if spec else None
         name, spec = (element.type_name, element.inner) if element else ("", None)
     return name
+
+
+def _of(discriminator: JsonObject) -> tuple[str | None, str | None]:
+    return string(discriminator, "type"), string(discriminator, "path")
 
 
 def _first_sources(node: Node) -> list[Source]:

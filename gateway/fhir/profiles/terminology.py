@@ -85,7 +85,7 @@ class Terminology:
         target = self._files.get(url)
         if url in self._broken:
             return None
-        if target is None or not is_version(target, version):
+        if target is None or not is_version(target, version) or not _is_value_set(target):
             self._problems.add(
                 file.name,
                 place,
@@ -103,9 +103,6 @@ class Terminology:
 
     def _expand(self, file: File) -> ValueSet | None:
         """Expand one file; None, with the reason told, where it cannot be."""
-        if file.tree.get("resourceType") != "ValueSet":
-            self._problems.add(file.name, "", "a value set is named by this url; it is another.")
-            return None
         place = "ValueSet.compose"
         compose = child(file.tree, "compose")
         if compose is None or has(compose, "exclude"):
@@ -166,6 +163,10 @@ class Terminology:
         if file.tree.get("content") == "not-present":
             return None, True
         return frozenset(string(each, "code") or "" for each in descend(file.tree, "concept")), True
+
+
+def _is_value_set(file: File) -> bool:
+    return file.tree.get("resourceType") == "ValueSet"
 
 
 def is_version(file: File, version: str | None) -> bool:

@@ -50,6 +50,14 @@ def test_a_broken_rule_names_at_least_one_place(rule: Invariant) -> None:
         assert rule.places is None or rule.places(sample)
 
 
+@pytest.mark.parametrize("rule", [rule for rule in INVARIANTS if rule.only_with])
+def test_a_rule_that_is_asked_only_with_a_property_holds_without_it(rule: Invariant) -> None:
+    samples = ROWS[rule.type_name, rule.key]
+    assert all(rule.only_with in sample for sample in samples["bad"])
+    for sample in samples["bad"] + samples["good"]:
+        assert rule.holds({key: sample[key] for key in sample if key != rule.only_with})
+
+
 @pytest.mark.parametrize("row", ORACLE, ids=[f"{row['type']}-{row['key']}" for row in ORACLE])
 def test_the_official_expression_judges_the_samples_alike(row: dict[str, Any]) -> None:
     assert not [sample for sample in row["bad"] if agrees(row["expression"], sample)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from gateway.referral.json import Json, JsonObject
 from tests.builders.messages import bars_message, letter_transaction, service_request
 from tests.unit.fhir.vectors import GOOD, good
 
+EXAMPLES: Final = Path(__file__).parents[4] / "shared" / "examples" / "bars"
 FHIR: Final = "http://hl7.org/fhir"
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 MESSAGES: Final[dict[str, Callable[[], JsonObject]]] = {
@@ -174,6 +176,16 @@ def test_a_message_survives_and_is_as_valid_as_before(name: str, *, pretty: bool
     assert validate(again) == validate(tree) == []
 
 
+def test_the_examples_of_the_standard_survive() -> None:
+    if not EXAMPLES.exists():
+        pytest.skip("the examples of the standard are not here")
+    trees = [read_json(path.read_bytes()) for path in EXAMPLES.rglob("*-*.json")]
+    valid = [tree for tree in trees if not validate(tree)]
+    assert len(valid) > 20
+    for tree in valid:
+        assert exactly(read_xml(write_xml(tree))) == exactly(tree)
+
+
 @pytest.mark.parametrize("name", MESSAGES)
 def test_another_reader_of_fhir_xml_reads_the_same(name: str) -> None:
     tree = MESSAGES[name]()
@@ -267,6 +279,16 @@ def test_a_narrative_takes_with_it_the_namespaces_declared_around_it() -> None:
     tree: Any = read_xml(patient(inner, root=root))
     assert validate(tree) == []
     assert etree.fromstring(tree["text"]["div"]).tag == f"{{{XHTML}}}div"
+
+
+def test_a_namespace_ends_with_the_element_that_declared_it() -> None:
+    text = '<text><status value="generated"/><div xmlns="{}">A <h:b>b</h:b></div></text>'
+    first = '<entry><resource><Patient xmlns:h="urn:other"/></resource></entry>'
+    second = f"<entry><resource><Patient>{text.format(XHTML)}</Patient></resource></entry>"
+    body = f'<Bundle xmlns="{FHIR}" xmlns:h="{XHTML}">{first}{second}</Bundle>'
+    tree: Any = read_xml(body.encode())
+    div = etree.fromstring(tree["entry"][1]["resource"]["text"]["div"])
+    assert [each.tag for each in div] == [f"{{{XHTML}}}b"]
 
 
 def test_what_stands_around_a_div_is_not_part_of_it() -> None:

@@ -5,6 +5,8 @@ import json
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.fhir.json_text import read_json
 from gateway.fhir.validate import validate
@@ -116,6 +118,36 @@ def test_what_cannot_be_given_is_not_acceptable(door: House, accept: str) -> Non
     media = FHIR_XML if "version=2" in accept else FHIR_JSON
     assert (answer.status_code, answer.content_type) == (406, media)
     assert tree_of(answer)["issue"][0]["code"] == "processing"
+
+
+PIECES: Final = st.sampled_from(
+    [
+        FHIR_JSON,
+        FHIR_XML,
+        "*/*",
+        "application/*",
+        ";",
+        ",",
+        "q=0",
+        "q=0.5",
+        "version=",
+        "2",
+        '"',
+        "=",
+        " ",
+    ]
+)
+any_header = st.lists(
+    PIECES | st.text(st.characters(min_codepoint=32, max_codepoint=126)), max_size=9
+)
+
+
+@given(accept=any_header.map("".join), wanted=st.none() | any_header.map("".join))
+def test_whatever_is_asked_for_has_an_answer(door: House, accept: str, wanted: str | None) -> None:
+    query = {} if wanted is None else {"_format": wanted, "_pretty": wanted, "_summary": wanted}
+    answer = ask(door, "/nowhere", accept, **query)
+    assert answer.status_code == 404
+    assert ask(door, "/Task", accept, **query).status_code in (200, 400, 406)
 
 
 @pytest.mark.parametrize("wanted", ["turtle", "html", NHS_NUMBER, f"json;{NHS_NUMBER}"])

@@ -99,7 +99,7 @@ def test_an_extension_of_a_primitive_stands_where_its_definition_says(
     is_right: bool,  # noqa: FBT001
 ) -> None:
     profiles = load(tmp_path, extension("e", {"id": "Extension.value[x]", "min": 1}, on=on))
-    held = {"url": url("StructureDefinition", "e"), "valueString": "a"}
+    held: JsonObject = {"url": url("StructureDefinition", "e"), "valueString": "a"}
     tree: JsonObject = {"resourceType": "Patient", "_birthDate": {"extension": [held]}}
     assert faults(profiles, tree) == (
         [] if is_right else [("Patient.birthDate.extension[0]", "extension")]

@@ -57,12 +57,10 @@ NAMES = st.fixed_dictionaries(
         "given": st.lists(st.sampled_from(["A", "B"]), min_size=1, max_size=2),
     },
 ).filter(bool)
-EXTENSIONS = st.fixed_dictionaries(
-    {"url": st.sampled_from(["https://a.example/e", "https://a.example/f"])}
-).flatmap(
-    lambda start: st.sampled_from([{"valueString": "a"}, {"valueBoolean": True}]).map(
-        lambda value: start | value
-    )
+EXTENSIONS = st.builds(
+    lambda url, value: {"url": url} | value,
+    st.sampled_from(["https://a.example/e", "https://a.example/f"]),
+    st.sampled_from([{"valueString": "a"}, {"valueBoolean": True}]),
 )
 PATIENTS = st.fixed_dictionaries(
     {"resourceType": st.just("Patient")},

@@ -79,7 +79,7 @@ def coded(system: str, code: str) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code}]}
 
 
-TELLING = {
+TELLING: dict[str, tuple[str, str, list[dict[str, Any]]]] = {
     "a pattern on the value itself": (
         "$this",
         "pattern",

@@ -305,6 +305,109 @@ WRONG: dict[str, tuple[tuple[dict[str, Any], ...], str, str]] = {
         f"{P}: {ELEMENT}[0].binding.strength",
         "required",
     ),
+    "a logical model": (
+        (request(kind="logical"),),
+        f"{P}: StructureDefinition.kind",
+        "resource and complex-type",
+    ),
+    "an extension where only a value is read": (
+        (
+            request(
+                {"id": "code", "min": 1, "_min": {"extension": [{"url": ACT, "valueCode": "a"}]}}
+            ),
+        ),
+        f"{P}: {ELEMENT}[0].min",
+        "say nothing",
+    ),
+    "a fixed value that is only an extension": (
+        (request({"id": "intent", "_fixedCode": {"extension": [{"url": ACT, "valueCode": "a"}]}}),),
+        f"{P}: {ELEMENT}[0].fixedCode",
+        "value is needed",
+    ),
+    "a modifier": (
+        (request({"id": "note", "isModifier": True, "isModifierReason": "a"}),),
+        f"{P}: {ELEMENT}[0].isModifier",
+        "leave it out",
+    ),
+    "a url of another kind where a value set belongs": (
+        (bound(url("CodeSystem", "s")), code_system("s", "a")),
+        f"{P}: {ELEMENT}[0].binding.valueSet",
+        "no value set",
+    ),
+    "two profiles of one value": (
+        (
+            request(
+                {
+                    "id": "code",
+                    "type": [
+                        {
+                            "code": "CodeableConcept",
+                            "profile": [R4 + "CodeableConcept", R4 + "CodeableConcept"],
+                        }
+                    ],
+                }
+            ),
+        ),
+        f"{P}: {ELEMENT}[0].type[0].profile",
+        "only one",
+    ),
+    "a profile of one form of an open choice": (
+        (
+            structure("c", "CodeableConcept"),
+            request(
+                {
+                    "id": "asNeeded[x]",
+                    "type": [
+                        {"code": "boolean"},
+                        {
+                            "code": "CodeableConcept",
+                            "profile": [url("StructureDefinition", "c")],
+                        },
+                    ],
+                }
+            ),
+        ),
+        f"{P}: {ELEMENT}[0].type",
+        "one type only",
+    ),
+    "two profiles of one type that a reference leads to": (
+        (
+            request(
+                {
+                    "id": "subject",
+                    "type": [
+                        {"code": "Reference", "targetProfile": [R4 + "Patient", R4 + "Patient"]}
+                    ],
+                }
+            ),
+        ),
+        f"{P}: {ELEMENT}[0].type[0].targetProfile",
+        "only one profile",
+    ),
+    "an extension named without a slice": (
+        (
+            extension("e", on="ServiceRequest"),
+            request(
+                {
+                    "id": "extension",
+                    "type": [{"code": "Extension", "profile": [url("StructureDefinition", "e")]}],
+                }
+            ),
+        ),
+        f"{P}: {ELEMENT}[0]",
+        "in slices",
+    ),
+    "extensions told apart by something else": (
+        (
+            request(
+                {"id": "extension", "slicing": slicing("id")},
+                {"id": "extension:a"},
+                {"id": "extension:a.url", "fixedUri": "https://a.example"},
+            ),
+        ),
+        f"{P}: {ELEMENT}[0]",
+        "value of url",
+    ),
     "slices without slicing": (
         (request({"id": "category:a"}),),
         f"{P}: {ELEMENT}[0]",
