@@ -21,9 +21,9 @@ from gateway.store import referrals, requests
 from gateway.store.engine import Reading, Transaction
 from gateway.store.requests import Known, Refusal
 
-CLAIM = timedelta(seconds=10)
-"""How long a request may be worked on before another process may take it over: more than
-the time in which an answer is due."""
+CLAIM = timedelta(seconds=5)
+"""How long a request may be worked on before another process may take it over: the time in
+which BaRS wants every answer. Whoever is slower commits nothing (`Envelope.answer_by`)."""
 
 
 def take_up(envelope: Envelope, gateway: Gateway) -> Receipt | None:

@@ -136,7 +136,7 @@ class Installation:
         return _ask("POST", f"{self.url}/FHIR/R4/ServiceRequest", data=sent, headers=headers)
 
     def post_until_accepted(self, service: str, *, seconds: float = 60) -> str:
-        """Post one referral until it is accepted; return its id. A 4xx fails at once."""
+        """Post one referral until it is accepted; return its id. Another 4xx fails at once."""
         request_id, body = str(uuid.uuid4()), message(self.services[service])
         last = time.monotonic() + seconds
         while time.monotonic() < last:
@@ -144,7 +144,8 @@ class Installation:
                 reply = self.post(service, request_id, body)
                 if reply.status_code == 201:
                     return str(reply.json()["id"])
-                assert reply.status_code >= 500, reply.text
+                # 425: the process that had claimed it was killed, and its claim not yet over.
+                assert reply.status_code >= 500 or reply.status_code == 425, reply.text
             time.sleep(0.02)
         msg = "it was not accepted in time"
         raise TimeoutError(msg)

@@ -131,7 +131,7 @@ def test_every_referral_that_was_accepted_exists_once_however_the_front_door_die
     installation.token = installation._new_token()
     for practice in practices:
         practice.start()
-    for _ in range(4):
+    for _ in range(3):
         time.sleep(chance.uniform(0.05, 0.5))
         kill(web)
         web = installation.serve()

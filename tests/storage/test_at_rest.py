@@ -10,7 +10,7 @@ from gateway.referral.identifiers import NhsNumber, OdsCode
 from gateway.store import persons
 from gateway.store.tables import metadata
 from tests.builders.canary import WORDS, canary_message, canary_referral
-from tests.builders.evidence import work
+from tests.builders.evidence import id_in, take_back, work
 from tests.builders.house import House
 from tests.builders.messages import OTHER_PRACTICE, PRACTICE, bars_headers
 
@@ -28,9 +28,12 @@ def everything(house: House) -> list[tuple[str, bytes]]:
 
 
 def test_nothing_of_a_patient_stands_in_any_column_in_clear(house: House) -> None:
-    assert house.post("/ServiceRequest", canary_referral()).status_code == 201
+    accepted = house.post("/ServiceRequest", canary_referral())
+    assert accepted.status_code == 201
     assert house.post("/ServiceRequest", canary_referral(consents=[])).status_code == 403
     assert house.post("/$process-message", canary_message(), **bars_headers()).status_code == 200
+    work(house)
+    assert take_back(house, id_in(accepted.headers["Location"])).status_code == 200
     work(house)
     values = everything(house)
     assert len({place.split(".")[0] for place, _ in values}) == len(metadata.sorted_tables)

@@ -298,6 +298,7 @@ def test_a_whole_code_system_a_nested_set_and_an_intersection(tmp_path: Path) ->
         value_set("some", codes(system, "b", "c")),
         value_set("nested", {"valueSet": [url("ValueSet", "some")]}, codes(ACT, "x")),
         value_set("both", {"valueSet": [url("ValueSet", "some"), url("ValueSet", "all")]}),
+        value_set("twice", codes(system, "a"), codes(system, "b")),
         value_set("within", {"system": system, "valueSet": [url("ValueSet", "nested")]}),
     )
     permitted = {
@@ -305,6 +306,7 @@ def test_a_whole_code_system_a_nested_set_and_an_intersection(tmp_path: Path) ->
         "some": {"b", "c"},
         "nested": {"b", "c", "x"},
         "both": {"b", "c"},
+        "twice": {"a", "b"},
         "within": {"b", "c"},
     }
     for name, wanted in permitted.items():
@@ -488,8 +490,39 @@ def test_a_profile_of_a_message_names_those_of_its_entries(tmp_path: Path) -> No
 
 
 def test_what_the_standard_says_is_not_said_again(tmp_path: Path) -> None:
-    profiles = load(tmp_path, structure("p", "ServiceRequest", rule("status", min=1)))
+    bound = {"strength": "required", "valueSet": "http://hl7.org/fhir/ValueSet/request-status"}
+    profile = structure("p", "ServiceRequest", rule("status", min=1, binding=bound))
+    profiles = load(tmp_path, profile)
     assert faults(profiles, request(status=None), "p") == [("ServiceRequest.status", "required")]
+    assert faults(profiles, request(status="x"), "p") == [("ServiceRequest.status", "code-invalid")]
+
+
+def test_a_slot_for_resources_may_be_kept_for_some_types(tmp_path: Path) -> None:
+    kept = {"id": "Bundle.entry.resource", "type": [{"code": "Patient"}, {"code": "Task"}]}
+    profiles = load(tmp_path, structure("p", "Bundle", kept))
+    tree: JsonObject = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": {"resourceType": "Patient"}}, {"resource": request()}],
+    }
+    assert faults(profiles, tree, "p") == [("Bundle.entry[1].resource", "value")]
+
+
+def test_contained_resources_lead_to_each_other(tmp_path: Path) -> None:
+    person = structure("person", "Patient", {"id": "Patient.gender", "min": 1})
+    leads = [{"code": "Reference", "targetProfile": [person["url"]]}]
+    profiles = load(tmp_path, person, structure("p", "ServiceRequest", rule("subject", type=leads)))
+    inner = request(id="r", subject={"reference": "#pat"})
+    tree: JsonObject = {
+        "resourceType": "Task",
+        "status": "ready",
+        "intent": "order",
+        "focus": {"reference": "#r"},
+        "contained": [inner, {"resourceType": "Patient", "id": "pat"}],
+    }
+    expected = {"ServiceRequest": [url("StructureDefinition", "p")]}
+    [fault] = validate(tree, profiles=profiles, expected=expected)
+    assert fault.expression == "Task.contained[1].gender"
 
 
 def test_faults_of_each_entry_stand_together(tmp_path: Path) -> None:
