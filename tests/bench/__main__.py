@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.table import Table
 from tests.bench.disk import sync_times
 from tests.bench.load import Load, accept_load
 from tests.bench.rooms import share_of_rooms
+from tests.bench.validation import validation_times
 from tests.postgres import started_server
 
 
@@ -30,9 +32,17 @@ def main() -> int:
                 loads.append(_measured(engine, clients, given.seconds, folder))
         stage.print("where the time goes …")
         rooms = share_of_rooms(folder, repeats=given.repeats)
+        stage.print("is it right? …")
+        validation = validation_times(given.repeats)
     _print(disk, loads, rooms)
+    _print_validation(validation)
     if given.json:
-        figures = {"fsync_ms": disk, "loads": [vars(load) for load in loads], "rooms": rooms}
+        figures = {
+            "fsync_ms": disk,
+            "loads": [vars(load) for load in loads],
+            "rooms": rooms,
+            "validation_ms": validation,
+        }
         Path(given.json).write_text(json.dumps(figures, indent=2))
     return 0
 
@@ -78,6 +88,16 @@ def _print(disk: dict[str, float], loads: list[Load], rooms: dict[str, float]) -
     for room, spent in rooms.items():
         shares.add_row(room, f"{spent:.2f}", f"{spent / whole:.0%}")
     out.print(shares)
+
+
+def _print_validation(found: Mapping[str, Mapping[str, float]]) -> None:
+    table = Table(title="Is this message right? Milliseconds, median")
+    table.add_column("part")
+    for name in found:
+        table.add_column(name, justify="right")
+    for part in next(iter(found.values())):
+        table.add_row(part, *(f"{times[part]:.2f}" for times in found.values()))
+    Console().print(table)
 
 
 if __name__ == "__main__":
