@@ -43,7 +43,7 @@ def read_referral(tree: JsonObject) -> IncomingReferral:
     faults = [
         *stranger_faults(tree, parts, request, patient),
         *_status_faults(request),
-        *_meaning_faults(request, patient),
+        *_meaning_faults(parts, request),
         *_reason_faults(parts, request),
         *_performer_faults(parts, request),
     ]
@@ -54,6 +54,7 @@ def read_referral(tree: JsonObject) -> IncomingReferral:
         raise InvalidMessageError(*faults)
     return IncomingReferral(
         tree=tree,
+        at=request.path,
         organisations=_organisations(parts),
         patient=_patient(parts, patient),
         requester=requester,
@@ -97,22 +98,47 @@ def _status_faults(request: Part) -> Iterable[Fault]:
         )
 
 
-def _meaning_faults(request: Part, patient: Part) -> Iterable[Fault]:
-    """Refuse what turns the meaning round. Source: FHIR R4, modifier elements."""
+def _meaning_faults(parts: Index, request: Part) -> Iterable[Fault]:
+    """Refuse what turns the meaning round. Source: FHIR R4, modifier elements.
+
+    A Consent is left to the sharing rules, which hold what they do not understand.
+    """
     if request.resource.get("doNotPerform") is True:
         yield Fault(
             code=IssueCode.INVARIANT,
             expression=f"{request.path}.doNotPerform",
             diagnostics="This asks that something is not done. A referral asks that it is.",
         )
-    for part in (request, patient):
-        if objects(part.resource, "modifierExtension"):
+    for part in parts.parts:
+        if part.type != "Consent":
+            yield from _modifier_faults(part)
+        if part.type == "DocumentReference" and _is_withdrawn(part.resource):
             yield Fault(
-                code=IssueCode.EXTENSION,
-                expression=f"{part.path}.modifierExtension",
-                diagnostics="A modifier extension changes what a resource means, and none is"
-                " understood here. Send the referral without it.",
+                code=IssueCode.INVARIANT,
+                expression=f"{part.path}.status",
+                diagnostics="This document was entered in error. Send the referral without it.",
             )
+
+
+def _modifier_faults(part: Part) -> Iterable[Fault]:
+    if objects(part.resource, "modifierExtension"):
+        yield Fault(
+            code=IssueCode.EXTENSION,
+            expression=f"{part.path}.modifierExtension",
+            diagnostics="A modifier extension changes what a resource means, and none is"
+            " understood here. Send the referral without it.",
+        )
+    if "implicitRules" in part.resource:
+        yield Fault(
+            code=IssueCode.NOT_SUPPORTED,
+            expression=f"{part.path}.implicitRules",
+            diagnostics="Rules of the sender's own may change what a resource means, and none"
+            " are understood here. Send the referral without them.",
+        )
+
+
+def _is_withdrawn(document: JsonObject) -> bool:
+    return "entered-in-error" in (string(document, "status"), string(document, "docStatus"))
 
 
 def _reason_faults(parts: Index, request: Part) -> Iterable[Fault]:

@@ -95,7 +95,7 @@ def _accepted(message: Message, target: DosServiceId, sent: Envelope) -> Receipt
         raise InvalidMessageError(
             Fault(
                 code=IssueCode.VALUE,
-                expression="ServiceRequest.performer",
+                expression=f"{referral.at}.performer",
                 diagnostics="ServiceRequest.performer leads to the HealthcareService whose id is"
                 " in NHSD-Target-Identifier. Address the message to the service it is for.",
             )

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import flask
-from werkzeug.exceptions import ClientDisconnected
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest, ClientDisconnected
 
 from gateway.errors import (
     BodyTooLargeError,
@@ -95,8 +96,11 @@ def _body() -> bytes:
     """Read the body. One of unknown length would be cut at the limit, so read a byte further."""
     limit: int = flask.current_app.config["MAX_CONTENT_LENGTH"]
     flask.request.max_content_length = limit + 1
-    with _patience():
-        body = flask.request.get_data(cache=False)
+    try:
+        with _patience():
+            body = flask.request.get_data(cache=False)
+    except ParseException:  # of the parts of a body that comes in parts
+        raise BadRequest from None
     if len(body) > limit:
         raise BodyTooLargeError(
             Fault(

@@ -103,11 +103,13 @@ class PatientInMessage:
 class IncomingReferral:
     """One referral as read from a message: the tree, and what was found in it.
 
+    `at` is the FHIRPath at which the ServiceRequest stands.
     `letter` says that a professional letter with its content is attached. `organisations`
     maps the references of the message to the ODS code behind them.
     """
 
     tree: JsonObject
+    at: str
     organisations: Mapping[str, OdsCode] = field(repr=False)
     patient: PatientInMessage
     requester: OdsCode

@@ -92,7 +92,7 @@ def _not_offered(referral: IncomingReferral) -> Fault:
     states_use_case = referral.use_case is not None
     return Fault(
         code=IssueCode.NOT_SUPPORTED,
-        expression="ServiceRequest.category" if states_use_case else "ServiceRequest.code",
+        expression=f"{referral.at}.{'category' if states_use_case else 'code'}",
         diagnostics="The service does not take this use case. Send a use case that"
         " GET /MessageDefinition lists for it."
         if states_use_case
@@ -105,7 +105,7 @@ def _no_service(referral: IncomingReferral) -> Fault:
     by = "use case" if referral.use_case is not None else "code"
     return Fault(
         code=IssueCode.NOT_SUPPORTED,
-        expression="ServiceRequest.performer",
+        expression=f"{referral.at}.performer",
         diagnostics=f"No service that is open to this practice takes this {by}. Name a"
         " service in ServiceRequest.performer.",
     )

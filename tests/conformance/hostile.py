@@ -353,7 +353,6 @@ KNOWN: Final[Mapping[str, str]] = {
     "media_type_that_nearly_fits": _STACK,
     "language_that_nearly_fits": _STACK,
     "condition_that_nearly_fits": "the time of this pattern grows with the square of the length",
-    "chunk_of_no_size": "what the HTTP server raises while the body is read becomes a 500",
 }
 """Requests that are not yet refused as they should be, each with the reason."""
 

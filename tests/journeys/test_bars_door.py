@@ -98,7 +98,7 @@ def test_a_message_whose_use_case_its_service_does_not_offer_is_refused(house: H
     answer = house.post("/$process-message", sent, **bars_headers())
     assert (answer.status_code, issues(answer)) == (
         422,
-        [("not-supported", "ServiceRequest.category")],
+        [("not-supported", "Bundle.entry[1].resource.category")],
     )
     assert entries(house, "referral.rejected")[0]["door"] == "bars"
     assert counts(house)["referral"] == 0

@@ -239,6 +239,19 @@ def test_what_was_tolerated_is_told(house: House) -> None:
     assert [each["severity"] for each in outcome["issue"]] == ["warning"]
 
 
+def test_systems_that_are_only_spelt_otherwise_are_the_same_systems(house: House) -> None:
+    text = json.dumps(bars_message())
+    for spelt, wrong in (
+        ("https://fhir.nhs.uk/CodeSystem/message-", "http://fhir.nhs.uk/Codesystem/message-"),
+        ("https://fhir.nhs.uk/Id/", "http://fhir.nhs.uk/id/"),
+    ):
+        assert spelt in text
+        text = text.replace(spelt, wrong)
+    answer = house.post("/$process-message", text.encode(), **bars_headers())
+    assert answer.status_code == 200, answer.get_json()
+    assert counts(house)["delivery"] == 1
+
+
 # Dry runs.
 
 

@@ -27,6 +27,21 @@ DEFAULT_DEFINITION = {
 }
 """What a message is held against that names no definition that is known here."""
 
+OTHER_DEFINITIONS = frozenset(
+    f"bars-message-{name}"
+    for name in (
+        "servicerequest-request-validation",
+        "servicerequest-request-cancelled",
+        "servicerequest-response-referral",
+        "servicerequest-response-referral-short",
+        "servicerequest-response-validation-full",
+        "servicerequest-response-validation-interim",
+        "booking-request",
+        "booking-request-cancelled",
+    )
+)
+"""Registered definitions that no new referral follows."""
+
 _VERSION = re.compile(r"(\d{1,4})\.\d{1,4}\.\d{1,4}(-[A-Za-z0-9.-]{1,32})?")
 
 
@@ -45,6 +60,7 @@ def check_message(message: Message, target: DosServiceId | None, profiles: Profi
         NotFoundError: it answers a message that was never sent from here.
     """
     meaning = meaning_of(message)
+    _check_definition(message, meaning)
     _check_version(message)
     faults = [
         *_addressing_faults(message, target),
@@ -59,10 +75,23 @@ def check_message(message: Message, target: DosServiceId | None, profiles: Profi
 def definition_of(message: Message, meaning: Meaning, profiles: Profiles) -> MessageRule:
     """Choose what a message is held against: what it names, if that is of its kind."""
     default = profiles.messages[DEFAULT_DEFINITION[meaning]]
-    named = profiles.messages.get(message.definition or "")
-    if named is None or meaning is Meaning.CANCELLATION:
+    if meaning is Meaning.CANCELLATION:
         return default
-    return default if named.url == DEFAULT_DEFINITION[Meaning.CANCELLATION] else named
+    return profiles.messages.get(message.definition or "", default)
+
+
+def _check_definition(message: Message, meaning: Meaning) -> None:
+    """A new referral that names another kind of BaRS message contradicts itself."""
+    name = (message.definition or "").removeprefix(DEFINITIONS)
+    if meaning is Meaning.NEW_REFERRAL and name in OTHER_DEFINITIONS:
+        raise UnsupportedMessageError(
+            Fault(
+                code=IssueCode.NOT_SUPPORTED,
+                expression=f"{message.header.path}.definition",
+                diagnostics="The definition is of another kind of message. A new referral names"
+                f" {DEFAULT_DEFINITION[meaning]}.",
+            )
+        )
 
 
 def _check_version(message: Message) -> None:
@@ -101,6 +130,13 @@ def _addressing_faults(message: Message, target: DosServiceId | None) -> Iterabl
             code=IssueCode.REQUIRED,
             expression=f"{header}.source.endpoint",
             diagnostics="source.endpoint is where replies go. Add it.",
+        )
+    elif not message.reply_service:
+        yield Fault(
+            code=IssueCode.VALUE,
+            expression=f"{header}.source.endpoint",
+            diagnostics="source.endpoint is the service id to which replies go, written"
+            f" {DOS_SERVICE_SYSTEM}|id.",
         )
 
 

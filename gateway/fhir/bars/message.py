@@ -61,14 +61,14 @@ class Message:
     @property
     def destination(self) -> DosServiceId | None:
         """The service to which the message is addressed."""
-        for destination in objects(self.header.resource, "destination"):
-            system, _, value = (string(destination, "endpoint") or "").partition("|")
-            if normal_system(system) == DOS_SERVICE_SYSTEM:
-                try:
-                    return DosServiceId(value)
-                except ValueError:
-                    return None
-        return None
+        endpoints = [string(d, "endpoint") for d in objects(self.header.resource, "destination")]
+        return next((_service(text) for text in endpoints if _names_service(text)), None)
+
+    @property
+    def reply_service(self) -> DosServiceId | None:
+        """The service to which replies go; None where the reply address names none."""
+        text = self.source_endpoint
+        return _service(text) if _names_service(text) else None
 
     @property
     def source_endpoint(self) -> str | None:
@@ -90,6 +90,17 @@ class Message:
 
     def _child(self, name: str) -> JsonObject:
         return child(self.header.resource, name) or {}
+
+
+def _names_service(endpoint: str | None) -> bool:
+    return normal_system((endpoint or "").partition("|")[0]) == DOS_SERVICE_SYSTEM
+
+
+def _service(endpoint: str | None) -> DosServiceId | None:
+    try:
+        return DosServiceId((endpoint or "").partition("|")[2])
+    except ValueError:
+        return None
 
 
 def open_message(tree: JsonObject) -> Message:

@@ -65,15 +65,22 @@ def meaning_of(message: Message) -> Meaning:
     """
     if message.event != REQUEST:
         raise _other_event(message)
+    if message.request is None:
+        raise InvalidMessageError(
+            Fault(
+                code=IssueCode.REQUIRED,
+                expression="Bundle.entry",
+                diagnostics="The message carries no ServiceRequest. Add the one that it is about.",
+            )
+        )
     row = next((row for row in TABLE if _fits(message, row)), None)
     if row is None:
         raise InvalidMessageError(_misfit(message))
     if row.meaning is Meaning.VALIDATION:
-        where = message.request.path if message.request else "Bundle.entry"
         raise UnsupportedMessageError(
             Fault(
                 code=IssueCode.NOT_SUPPORTED,
-                expression=f"{where}.category",
+                expression=f"{message.request.path}.category",
                 diagnostics="What is offered here is the category referral.",
             )
         )

@@ -20,6 +20,7 @@ from gateway.fhir.profiles.narrow import Narrowed
 from gateway.fhir.profiles.terminology import Terminology, ValueSet
 from gateway.fhir.profiles.tree import Source
 from gateway.fhir.tables import ElementSpec
+from gateway.referral.identifiers import normal_system
 from gateway.referral.json import Json, JsonObject, child, objects, string
 
 Coded = tuple[str | None, str | None]
@@ -145,7 +146,9 @@ def codes_of(value: Json, type_name: str) -> list[Coded]:
     if not isinstance(value, dict):
         return []
     codings = objects(value, "coding") if type_name == "CodeableConcept" else [value]
-    return [(string(each, "system") or "", string(each, "code")) for each in codings]
+    return [
+        (normal_system(string(each, "system") or ""), string(each, "code")) for each in codings
+    ]
 
 
 def has_code_of(value_set: ValueSet, value: Json, type_name: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Final
 
+from gateway.referral.identifiers import normal_system
 from gateway.referral.json import Json
 
 _MOST_CHARACTERS: Final = 400
@@ -50,7 +51,10 @@ def _is_same(value: Json, wanted: Json) -> bool:
         return value is wanted
     if isinstance(wanted, int | Decimal):
         return isinstance(value, int | Decimal) and value == wanted
-    return value == wanted
+    if value == wanted:
+        return True
+    # Senders spell NHS systems in several ways: see gateway/fhir/tolerance.py.
+    return isinstance(value, str) and isinstance(wanted, str) and normal_system(value) == wanted
 
 
 def values_at(value: Json, path: tuple[str, ...]) -> list[Json]:

@@ -15,6 +15,7 @@ from gateway.consent.rules import POLICY
 from gateway.errors import DestinationRefusedError, Fault, IssueCode, Phase, Severity
 from gateway.fhir.examine import examine
 from gateway.fhir.json_text import read_json
+from gateway.fhir.text import read_resource
 from gateway.fhir.profiles.load import load_profiles
 from gateway.fhir.profiles.model import Profiles
 from gateway.fhir.validate import validate
@@ -177,7 +178,7 @@ def test_a_complete_bars_message_passes_its_definition(
     ids=lambda sample: sample.name,
 )
 def test_a_sample_of_the_demo_passes(sample: Sample, profiles: Profiles) -> None:
-    tree = read_json(message_of(sample, at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC)).body)
+    tree = read_resource(message_of(sample, at=datetime(2026, 11, 22, 9, 0, tzinfo=UTC)).body)
     expected = {
         "ServiceRequest": [own("referral")], "Patient": [own("patient")],
         "Organization": [own("organization")],

@@ -279,7 +279,7 @@ def test_workflow_variables_that_say_something_else_are_refused(
             lambda m: resource(m, "HealthcareService")["identifier"][0].update(
                 value=PHARMACY_SERVICE
             ),
-            ("value", "ServiceRequest.performer"),
+            ("value", "Bundle.entry[1].resource.performer"),
         ),
         (
             lambda m: resource(m, "ServiceRequest").pop("performer"),
