@@ -39,6 +39,8 @@ Glossary (one word per idea):
     candidate    a service that could take a referral, with the reason it is one
     release      a decision bound to exact bytes and a lease
     delivery     the attempts to bring one referral to one service
+    recall       word to a service that a referral was taken back
+    profile      what is asked of a message beyond FHIR R4, as a file of fhir_profiles/
     hop          one leg of the journey, shown to its owner as a FHIR Task
     handle       the random name of one person at one practice
     entry        one line of the ledger

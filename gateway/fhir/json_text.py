@@ -25,6 +25,11 @@ MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_DEPTH: Final = 64
 """Deepest nesting read. A real BaRS message is about 12 deep."""
 
+MAX_VALUES: Final = 60_000
+"""Most values read, where the caller names no limit of its own. They cost time and memory by
+number, not by length: so many small objects take about half a second and 50 MB on their way
+through the door. A BaRS message of 20 kB has about 500. XML has the same limit, in tags."""
+
 MAX_NUMBER_CHARACTERS: Final = 64
 """Longest number read, in characters. FHIR asks for 18 digits of a decimal at least."""
 
@@ -32,11 +37,12 @@ MAX_EXPONENT: Final = 400
 """Largest power of ten, either way: keeps `1E+999999999` from becoming a gigabyte."""
 
 _BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
-_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}"'))
-_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+', re.DOTALL)
-_ESCAPE: Final = re.compile(
-    r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F]..)|.)", re.DOTALL
+_NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{},"'))
+_TOKEN: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^\s"{}\[\]:,]+', re.DOTALL)
+_WITHOUT_HALVES: Final = re.compile(
+    r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u[dD][89a-fA-F]).)*+", re.DOTALL
 )
+"""All before the first half of a surrogate pair; all there is where there is none."""
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _CONSTANTS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 
@@ -57,7 +63,13 @@ class _NumberError(_RefusedError):
     """A number beyond what this reader takes."""
 
 
-def read_json(body: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> JsonObject:
+def read_json(
+    body: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    max_values: int = MAX_VALUES,
+) -> JsonObject:
     """Read one JSON object.
 
     Returns: the tree; key order kept, numbers as int, or as Decimal where written with a
@@ -67,13 +79,13 @@ def read_json(body: bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_D
         BodyTooLargeError: longer than `max_bytes`.
         InvalidMessageError: empty, not UTF-8, a byte order mark, not JSON, a property named
             twice in one object, NaN or Infinity, half a surrogate pair, nested deeper than
-            `max_depth`, a number too long, or not an object at the top.
+            `max_depth`, more than `max_values` (objects and arrays are values too), a number
+            too long, or not an object at the top.
     """
     if len(body) > max_bytes:
         raise BodyTooLargeError(_too_long(max_bytes))
     text = _decode(body)
-    if _is_deeper(body, max_depth):
-        raise _refusal(IssueCode.STRUCTURE, f"The JSON is nested deeper than {max_depth} levels.")
+    _check_shape(body, max_depth, max_values)
     if _SURROGATE.search(text) is not None:
         _refuse_lone_surrogates(text)
     tree = _scan(text)
@@ -129,22 +141,46 @@ def _decode(body: bytes) -> str:
     raise _refusal(IssueCode.INVALID, f"The body is not UTF-8 from {where} on; encode it as UTF-8.")
 
 
-def _is_deeper(body: bytes, limit: int) -> bool:
-    """Tell whether arrays and objects nest deeper than a limit, without parsing.
+def _check_shape(body: bytes, max_depth: int, max_values: int) -> None:
+    """Refuse what nests too deep or holds too much, without parsing.
 
-    Keeps only brackets and quotes, drops what stands between quotes, then peels the
-    innermost pairs, one level a turn. Text that is not JSON may give any answer: the
-    scanner refuses it afterwards.
+    Text that is not JSON may pass: the scanner refuses it afterwards, and before the place of
+    its fault it holds no more than was counted here.
+    """
+    skeleton = _skeleton(body, most_texts=2 * max_values)
+    if skeleton is not None and b"[" * (max_depth + 1) in skeleton:
+        raise _too_deep(max_depth)
+    if skeleton is None or skeleton.count(b",") + skeleton.count(b"[") > max_values:
+        raise _refusal(
+            IssueCode.TOO_COSTLY,
+            f"The JSON has more than {max_values} values; send less, or in parts.",
+        )
+    if _is_deeper(skeleton.replace(b",", b""), max_depth):
+        raise _too_deep(max_depth)
+
+
+def _skeleton(body: bytes, most_texts: int) -> bytes | None:
+    """Keep brackets, all of them square, and the commas between values.
+
+    Returns: None where there are more texts, names among them, than so many values can have.
     """
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    skeleton = b"".join(body.translate(_BRACKETS, _NOT_STRUCTURE).split(b'"')[::2])
+    if body.count(b'"') > 2 * most_texts:
+        return None
+    return b"".join(body.translate(_BRACKETS, _NOT_STRUCTURE).split(b'"')[::2])
+
+
+def _is_deeper(brackets: bytes, limit: int) -> bool:
+    """Tell whether brackets nest deeper than a limit: peel the innermost pairs, level by level."""
+    if brackets.count(b"]") > brackets.count(b"["):  # not JSON; there may be any number of them
+        return False
     for _ in range(limit):
-        peeled = skeleton.replace(b"[]", b"")
-        if len(peeled) == len(skeleton):
+        peeled = brackets.replace(b"[]", b"")
+        if len(peeled) == len(brackets):
             return False
-        skeleton = peeled
-    return b"[]" in skeleton
+        brackets = peeled
+    return b"[]" in brackets
 
 
 def _scan(text: str) -> Json:
@@ -216,13 +252,13 @@ _DECODER: Final = json.JSONDecoder(
 
 def _refuse_lone_surrogates(text: str) -> None:
     """Refuse half a UTF-16 pair: no UTF-8 can carry it onwards."""
-    for match in _ESCAPE.finditer(text):
-        if match["lone"]:
-            place = _place(text, match.start())
-            raise _refusal(
-                IssueCode.INVALID,
-                f"Half a surrogate pair is written as an escape{place}.",
-            )
+    before = _WITHOUT_HALVES.match(text)
+    lone = _SURROGATE.match(text, before.end() if before else 0)
+    if lone is not None:
+        raise _refusal(
+            IssueCode.INVALID,
+            f"Half a surrogate pair is written as an escape{_place(text, lone.start())}.",
+        )
 
 
 def _tokens(text: str) -> Iterator[tuple[str, int]]:
@@ -267,6 +303,10 @@ def _place(text: str, position: int | None) -> str:
     line = text.count("\n", 0, position) + 1
     column = position - text.rfind("\n", 0, position)
     return f" at line {line}, column {column}"
+
+
+def _too_deep(max_depth: int) -> InvalidMessageError:
+    return _refusal(IssueCode.STRUCTURE, f"The JSON is nested deeper than {max_depth} levels.")
 
 
 def _too_long(max_bytes: int) -> Fault:

@@ -4,7 +4,11 @@ What enters: one JSON value. What leaves: whether it is a value of the type, and
 what was wanted. Never quotes a value. Source: FHIR R4, datatypes.html, "Primitive Types".
 
 Stricter than the standard's patterns in one way: a date must be in the calendar. Also a
-text may hold no control characters but tab and line ends, as datatypes.html says in prose.
+text may hold no control characters but tab and line ends, as datatypes.html says in prose,
+and neither of the two characters above them that XML cannot carry (XML 1.0, section 2.2).
+
+No pattern keeps places to go back to in a repetition without an end: each is possessive.
+Otherwise a long value would take a hundred times its own length in memory.
 """
 
 import binascii
@@ -32,10 +36,11 @@ _DATE_TIME: Final = re.compile(
     f"{_YEAR}(?:-{_MONTH}(?:-{_DAY}(?:T{_TIME}{_ZONE})?)?)?", re.ASCII
 ).fullmatch
 _INSTANT: Final = re.compile(f"{_FULL_DATE}T{_TIME}{_ZONE}", re.ASCII).fullmatch
-_SOLID: Final = r"[^\s\x00-\x1f\x7f]+"
+_NO_TEXT: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff"
+_SOLID: Final = rf"[^\s{_NO_TEXT}]++"
 _URI: Final = re.compile(_SOLID, re.ASCII).fullmatch
-_CODE: Final = re.compile(f"{_SOLID}(?: {_SOLID})*", re.ASCII).fullmatch
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
+_CODE: Final = re.compile(f"{_SOLID}(?: {_SOLID})*+", re.ASCII).fullmatch
+_CONTROL: Final = re.compile(f"[{_NO_TEXT}]").search
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
 _SAFE_DAY: Final = 28
@@ -154,16 +159,14 @@ def _number(accepts: Accepts, wanted: str) -> Primitive:
 _SOME_TEXT: Final = Primitive(
     json_kind=JsonKind.STRING,
     accepts=_is_string,
-    wanted="text that is not blank and has no control characters",
+    wanted="text that is not blank and has no control characters, nor U+FFFE or U+FFFF",
     is_free_text=True,
 )
 _SOME_URI: Final = _text(_is_uri, "a URI without blanks")
 
 PRIMITIVES: Final[Mapping[str, Primitive]] = {
     "base64Binary": _text(_is_base64, "padded base64"),
-    "boolean": Primitive(
-        json_kind=JsonKind.BOOLEAN, accepts=_is_boolean, wanted="true or false, without quotes"
-    ),
+    "boolean": Primitive(json_kind=JsonKind.BOOLEAN, accepts=_is_boolean, wanted="true or false"),
     "canonical": _SOME_URI,
     "code": _text(_is_code, "a code: no blank at either end, no two blanks together"),
     "date": _text(_is_date, "a date in the calendar as YYYY, YYYY-MM or YYYY-MM-DD"),
@@ -171,14 +174,14 @@ PRIMITIVES: Final[Mapping[str, Primitive]] = {
         _is_date_time,
         "a date as YYYY, YYYY-MM or YYYY-MM-DD, or date and time with seconds and time zone",
     ),
-    "decimal": _number(_is_decimal, "a number without quotes"),
+    "decimal": _number(_is_decimal, "a number"),
     "id": _text(
         _matches(r"[A-Za-z0-9\-.]{1,64}"), "1 to 64 letters, digits, hyphens or full stops"
     ),
     "instant": _text(_is_instant, "a date in the calendar and time with seconds and time zone"),
     "integer": _number(_is_whole_number_from(_MIN_INTEGER), "a whole number of 32 bits"),
     "markdown": _SOME_TEXT,
-    "oid": _text(_matches(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+"), "urn:oid: and an OID"),
+    "oid": _text(_matches(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*+))++"), "urn:oid: and an OID"),
     "positiveInt": _number(_is_whole_number_from(1), "a whole number from 1 to 2147483647"),
     "string": _SOME_TEXT,
     "time": _text(_matches(_TIME), "a time of day with seconds, without time zone"),
@@ -208,14 +211,14 @@ _TOKEN: Final = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+\-]{0,126}"
 
 OPEN_VALUE_SETS: Final[Mapping[str, Primitive]] = {
     "http://hl7.org/fhir/ValueSet/all-languages": _text(
-        _matches(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*"), "a BCP 47 language tag such as en-GB"
+        _matches(r"[A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8}+)*+"), "a BCP 47 language tag such as en-GB"
     ),
     "http://hl7.org/fhir/ValueSet/currencies": _text(
         lambda value: type(value) is str and value in _CURRENCIES,
         "an ISO 4217 currency code such as GBP",
     ),
     "http://hl7.org/fhir/ValueSet/mimetypes": _text(
-        _matches(rf"{_TOKEN}/{_TOKEN}(?: ?; ?[^\s;]+)*|json|xml|ttl"),
+        _matches(rf"{_TOKEN}/{_TOKEN}(?: ?; ?[^\s;]++)*+|json|xml|ttl"),
         "a media type such as application/pdf",
     ),
 }

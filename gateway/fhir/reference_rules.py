@@ -22,9 +22,9 @@ _ABSOLUTE: Final = re.compile(
     rf"(?:/_history/{_ID})?"
 )
 _URN: Final = re.compile(
-    r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[0-2](?:\.\d+)+", re.IGNORECASE
+    r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[0-2](?:\.\d++)++", re.IGNORECASE
 )
-_CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?\S+=\S+")
+_CONDITIONAL: Final = re.compile(r"([A-Z][A-Za-z]+)\?[^\s=]++=\S++")
 
 _REFERENCE: Final = ".reference"
 _SHAPES: Final = (

@@ -57,7 +57,7 @@ _NAMES_PATIENT: Final = re.compile(r"(?:^|/)Patient[/?]", re.IGNORECASE)
 _OPAQUE: Final = re.compile(
     r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"  # a UUID
     r"|[0-9A-Fa-f]{24,}"  # a digest
-    r"|(?<![0-9])[0-9]+(?:\.[0-9]+){3,}"  # an OID
+    r"|(?<![0-9])[0-9]++(?:\.[0-9]++){3,}+"  # an OID
 )
 _GAP: Final = r"(?:[ \u00a0_-]|%20)?"
 _TEN_DIGITS: Final = re.compile(
@@ -93,10 +93,11 @@ def stranger_faults(
     4. Every NHS number, and every document's name and number, is the Patient's.
     5. The Patient has one NHS number, or none.
 
-    At most `faults.MAX_FAULTS` of each kind are named, so that no report outgrows its message.
+    Of each kind there are at most one more than `faults.MAX_FAULTS`: no report outgrows its
+    message, and whoever tells them knows that there were too many.
     """
-    yield from islice(_Judge(parts, request, patient).judge(tree), MAX_FAULTS)
-    yield from islice(_number_faults(patient), MAX_FAULTS)
+    yield from islice(_Judge(parts, request, patient).judge(tree), MAX_FAULTS + 1)
+    yield from islice(_number_faults(patient), MAX_FAULTS + 1)
 
 
 def is_nhs_number(identifier: JsonObject) -> bool:

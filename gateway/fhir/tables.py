@@ -24,7 +24,9 @@ _SHOWN_CODES: Final = 20
 """A longer list of permitted codes is named by its value set instead."""
 
 _WITHOUT_COMPANION: Final = frozenset({"id", "div"})
-"""Properties that are attributes or markup in XML, so that `_id` and `_div` do not exist."""
+"""Properties that are attributes or markup in XML, so that `_id` and `_div` do not exist.
+
+So is the `url` of an Extension; the `url` of other types is an element."""
 
 
 class Then(Enum):
@@ -118,6 +120,7 @@ def load_tables() -> Tables:
         for ancestor in lineage:
             for property_name, row in raw["types"][ancestor]["elements"].items():
                 element = _element(property_name, row, raw["value_sets"], types)
+                element.has_companion &= (ancestor, property_name) != ("Extension", "url")
                 spec.elements[property_name] = element
         _add_required(spec, lineage, raw["types"])
         spec.invariants = tuple(rule for rule in INVARIANTS if rule.type_name in lineage)

@@ -62,7 +62,7 @@ def get_definition(kind: str, own_id: str) -> flask.Response:
 @open_to_anyone
 def search_definitions(kind: str) -> flask.Response:
     """Search the definitions of one type; without parameters, list them all."""
-    check_accept()
+    check_accept(counts=True)
     given = parameters(_KNOWN)
     return _searched(kind, _narrowed(_of_type(kind), given), given)
 
@@ -71,7 +71,7 @@ def search_definitions(kind: str) -> flask.Response:
 @needs(Scope.REFERRAL_CREATE)
 def search_message_definitions() -> flask.Response:
     """List the messages that one service takes, for one use case or for all of its own."""
-    check_accept()
+    check_accept(counts=True)
     given = parameters(_BY_CONTEXT)
     service, offers = _asked(_contexts(given))
     found = []

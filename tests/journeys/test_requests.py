@@ -14,7 +14,13 @@ from gateway.journey.take_up import CLAIM
 from gateway.store.engine import Store
 from tests.builders.evidence import counts, entries, execute, issues, nhs_codes
 from tests.builders.house import House
-from tests.builders.messages import bars_headers, bars_message, consent, service_request
+from tests.builders.messages import (
+    bars_headers,
+    bars_message,
+    consent,
+    patient,
+    service_request,
+)
 
 
 def posted(house: House, body: bytes, headers: dict[str, str]) -> Any:
@@ -109,6 +115,31 @@ def test_both_ids_are_asked_for(house: House, name: str, value: str | None, code
     headers |= {name: value} if value else {}
     answer = house.post("/$process-message", bars_message(), **headers)
     assert (answer.status_code, issues(answer)) == (400, [(code, None)])
+
+
+@pytest.mark.parametrize("context", ["", "nonsense", "a1t1|booking|booking-request|delete"])
+def test_the_use_context_is_not_looked_at(house: House, context: str) -> None:
+    headers = bars_headers() | {"use-context": context}
+    assert house.post("/$process-message", bars_message(), **headers).status_code == 200
+
+
+def test_an_update_of_a_validation_is_not_offered(house: House) -> None:
+    message = bars_message()
+    message["entry"][0]["resource"]["reason"]["coding"][0]["code"] = "update"
+    request = message["entry"][1]["resource"]
+    request["category"][0]["coding"][0]["code"] = "validation"
+    answer = house.post("/$process-message", message, **bars_headers())
+    assert (answer.status_code, issues(answer)) == (
+        422,
+        [("not-supported", "Bundle.entry[1].resource.category")],
+    )
+
+
+def test_a_patient_without_a_number_is_accepted(house: House) -> None:
+    person = patient(number=None)
+    answer = house.post("/ServiceRequest", service_request(person=person))
+    assert answer.status_code in (201, 202)
+    assert counts(house)["referral"] == 1
 
 
 def test_who_asks_is_checked_before_the_ids(house: House) -> None:

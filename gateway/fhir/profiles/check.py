@@ -66,9 +66,13 @@ class ProfilePass:
             self._resource(target, [url])
 
     def _applying(self, met: Met, expected: Mapping[str, Sequence[str]]) -> list[str]:
-        """List the profiles that a resource claims and those that it is expected to be of."""
+        """List the profiles that a resource claims and those that it is expected to be of.
+
+        Of a Bundle in a Bundle none is expected: what is asked of a message is not asked of it.
+        """
         kind = string(met.node, "resourceType") or ""
-        urls = [*expected.get(kind, ())]
+        is_inner_bundle = kind == "Bundle" and met.node is not self._root
+        urls = [] if is_inner_bundle else [*expected.get(kind, ())]
         if "meta" not in met.node:
             return urls
         claims = (child(met.node, "meta") or {}).get("profile")

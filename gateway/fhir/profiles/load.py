@@ -118,7 +118,7 @@ def _read(folder: Path, problems: Problems) -> tuple[Mapping[str, File], frozens
 
 def _tree(path: Path, name: str, problems: Problems) -> JsonObject | None:
     try:
-        return read_json(path.read_bytes(), max_bytes=MAX_FILE_BYTES)
+        return read_json(path.read_bytes(), max_bytes=MAX_FILE_BYTES, max_values=MAX_FILE_BYTES)
     except OSError as error:
         problems.add(name, "", f"the file cannot be read: {error.strerror}.")
     except InvalidMessageError as error:

@@ -15,9 +15,9 @@ from gateway.consent.rules import POLICY
 from gateway.errors import DestinationRefusedError, Fault, IssueCode, Phase, Severity
 from gateway.fhir.examine import examine
 from gateway.fhir.json_text import read_json
-from gateway.fhir.text import read_resource
 from gateway.fhir.profiles.load import load_profiles
 from gateway.fhir.profiles.model import Profiles
+from gateway.fhir.text import read_resource
 from gateway.fhir.validate import validate
 from gateway.referral.directory import Purpose
 from gateway.referral.identifiers import OWN_BASE, NhsNumber
