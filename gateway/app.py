@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.config import OWN_PROFILES, Settings, key_bytes, key_encryption_keys
 from gateway.consent.rules import POLICY
+from gateway.fhir.examine import require_own
 from gateway.fhir.profiles.load import load_profiles
 from gateway.journey.gateway import Gateway, Schedule
 from gateway.outbound.fhir_rest import FhirRest
@@ -68,7 +69,7 @@ def open_gateway(settings: Settings) -> Gateway:
     )
     return Gateway(
         store=store,
-        profiles=load_profiles(settings.profiles_dir or OWN_PROFILES),
+        profiles=require_own(load_profiles(settings.profiles_dir or OWN_PROFILES)),
         policy=POLICY,
         schedule=schedule,
         ods=OdsCode(settings.operator_ods),

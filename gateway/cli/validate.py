@@ -15,7 +15,7 @@ from rich.progress import track
 
 from gateway.config import OWN_PROFILES
 from gateway.errors import Fault, MessageError
-from gateway.fhir.examine import examine, is_error
+from gateway.fhir.examine import examine, is_error, require_own
 from gateway.fhir.outcome import operation_outcome
 from gateway.fhir.profiles.load import load_profiles
 from gateway.fhir.profiles.model import Profiles
@@ -28,7 +28,7 @@ def validate_files(files: Sequence[Path], *, profiles_dir: Path | None, as_json:
     Raises:
         ProfileError: a file of the profiles is wrong.
     """
-    profiles = load_profiles(profiles_dir or OWN_PROFILES)
+    profiles = require_own(load_profiles(profiles_dir or OWN_PROFILES))
     console = Console(stderr=True)
     steps = track(files, "messages", console=console, transient=True, disable=len(files) == 1)
     found = {path: _examined(path, profiles) for path in steps}

@@ -10,7 +10,14 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from gateway.errors import Fault, InvalidMessageError, MessageError, NotFoundError, Severity
+from gateway.errors import (
+    Fault,
+    InvalidMessageError,
+    MessageError,
+    NotFoundError,
+    ProfileError,
+    Severity,
+)
 from gateway.fhir.bars.cancellation import read_notice
 from gateway.fhir.bars.check import DEFAULT_DEFINITION, check_message
 from gateway.fhir.bars.message import CATEGORY_SYSTEM, REASON_SYSTEM, coded, open_message
@@ -30,6 +37,23 @@ REST_PROFILES: Mapping[str, str] = {
 """What a referral of one of our own use cases is held against at the REST door."""
 _ANY_REFERRAL = f"{_PROFILES}referral"
 _PEOPLE = {"Patient": (f"{_PROFILES}patient",), "Organization": (f"{_PROFILES}organization",)}
+
+
+def require_own(profiles: Profiles) -> Profiles:
+    """Check that a folder has the profiles and messages without which nothing can be taken.
+
+    Raises:
+        ProfileError: one is missing; the text names them all.
+    """
+    people = [url for urls in _PEOPLE.values() for url in urls]
+    wanted = [_ANY_REFERRAL, *REST_PROFILES.values(), *people]
+    missing = [url for url in wanted if url not in profiles.by_url]
+    missing += [url for url in DEFAULT_DEFINITION.values() if url not in profiles.messages]
+    if missing:
+        listed = "\n".join(f"  {url}" for url in missing)
+        msg = f"the folder of profiles lacks what messages are held against:\n{listed}"
+        raise ProfileError(msg)
+    return profiles
 
 
 def check_structure(tree: JsonObject, profiles: Profiles) -> Sequence[Fault]:

@@ -16,6 +16,24 @@ Place: TypeAlias = "tuple[Place | None, str, int | None]"
 """The place above (None at the root), the label, and the position where it is an array."""
 
 
+def not_too_many(faults: Sequence[Fault]) -> Sequence[Fault]:
+    """Return the first `MAX_FAULTS`, and then one that says so, where there are more."""
+    if len(faults) <= MAX_FAULTS:
+        return faults
+    start = (faults[0].expression or "").partition(".")[0].partition("[")[0]
+    return [*faults[:MAX_FAULTS], more_may_follow(start or None)]
+
+
+def more_may_follow(start: str | None) -> Fault:
+    """Say at the end of a list that it is cut off; `start` is where the message stands."""
+    return Fault(
+        severity=Severity.INFORMATION,
+        code=IssueCode.TOO_COSTLY,
+        expression=start,
+        diagnostics="There may be more faults than are listed; mend these first.",
+    )
+
+
 class EnoughError(Exception):
     """The list of faults is full; `validate` ends the walk."""
 

@@ -2,7 +2,8 @@
 
 What enters: the XHTML of `Narrative.div`. What leaves: yes or no. No entity is expanded,
 nothing is fetched. Source: FHIR R4, narrative.html: basic formatting, tables, lists, images,
-links and inline style; no script, form, frame, object or event handler.
+links and inline style; no script, form, frame, object or event handler. It nests no deeper
+than is read in XML, so that every narrative that is taken can be sent on in both formats.
 
 Not checked: that an image or link can be reached, and that the text agrees with the data.
 """
@@ -10,6 +11,8 @@ Not checked: that an image or link can be reached, and that the text agrees with
 import re
 from typing import Final
 from xml.parsers import expat
+
+from gateway.fhir.json_text import MAX_DEPTH
 
 _XHTML: Final = "http://www.w3.org/1999/xhtml"
 _TAGS: Final = frozenset(
@@ -44,6 +47,8 @@ class _Reader:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         namespace, _, tag = name.rpartition(" ")
         if namespace != _XHTML or tag not in _TAGS or (not self._depth and tag != "div"):
+            raise _NotBasicError
+        if self._depth >= MAX_DEPTH:
             raise _NotBasicError
         for attribute, value in attributes.items():
             _check_attribute(attribute, value)
@@ -88,7 +93,10 @@ def _read(div: str) -> _Reader | None:
 
 
 def is_basic_html(div: str) -> bool:
-    """Say whether `div` is well formed XHTML of permitted elements and attributes only."""
+    """Say whether `div` is well formed XHTML of permitted elements and attributes only.
+
+    Elements nested deeper than `MAX_DEPTH`, the div among them, are not permitted.
+    """
     return _read(div) is not None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fhir.resources.R4B.operationoutcome import OperationOutcome
 
 from gateway.errors import Fault
+from gateway.fhir.faults import not_too_many
 from gateway.referral.json import JsonObject
 
 HTTP_ERROR_CODES = "https://fhir.nhs.uk/CodeSystem/http-error-codes"
@@ -20,7 +21,7 @@ _PROFILE = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-OperationOutcome"
 def operation_outcome(
     faults: Sequence[Fault], *, code: str | None, spine_code: str | None = None
 ) -> JsonObject:
-    """Make an OperationOutcome, an issue for each fault.
+    """Make an OperationOutcome, an issue for each fault; of too many, for the first.
 
     Args:
         faults: what to tell, in order; at least one.
@@ -30,7 +31,7 @@ def operation_outcome(
     coding = [{"system": SPINE_CODES, "code": spine_code}] if spine_code else []
     coding += [{"system": HTTP_ERROR_CODES, "code": code}] if code else []
     issues = []
-    for fault in faults:
+    for fault in not_too_many(faults):
         issue: dict[str, object] = {
             "severity": fault.severity.value,
             "code": fault.code.value,

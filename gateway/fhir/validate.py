@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from gateway.errors import Fault, IssueCode, Severity
-from gateway.fhir.faults import EnoughError, FaultList, path
+from gateway.errors import Fault
+from gateway.fhir.faults import EnoughError, FaultList, more_may_follow, path
 from gateway.fhir.inventory import Inventory
 from gateway.fhir.profiles.check import ProfilePass
 from gateway.fhir.profiles.model import Profiles
@@ -62,14 +62,5 @@ def validate(
         found.turn_to_profiles()
         ProfilePass(profiles, tables, resource, walk.references, found).run(inventory, expected)
     except EnoughError:
-        return [*found.faults, _more_may_follow(start)]
+        return [*found.faults, more_may_follow(start)]
     return found.in_order(path(met.place) for met in inventory.resources)
-
-
-def _more_may_follow(start: str) -> Fault:
-    return Fault(
-        severity=Severity.INFORMATION,
-        code=IssueCode.TOO_COSTLY,
-        expression=start,
-        diagnostics="There may be more faults than are listed; mend these first.",
-    )

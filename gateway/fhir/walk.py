@@ -12,10 +12,10 @@ import re
 from typing import Final, assert_never
 
 from gateway.errors import IssueCode, Severity
-from gateway.fhir.faults import FaultList, Place
+from gateway.fhir.faults import MAX_FAULTS, FaultList, Place
 from gateway.fhir.invariants.rule import Invariant
 from gateway.fhir.inventory import Inventory, Met
-from gateway.fhir.primitives import Accepts
+from gateway.fhir.primitives import Accepts, JsonKind
 from gateway.fhir.reference_rules import ReferenceRules
 from gateway.fhir.tables import ElementSpec, Tables, Then, TypeSpec
 from gateway.referral.json import Json, JsonObject, objects, string
@@ -36,6 +36,8 @@ class Walk:
         self._found = found
         self._inventory = inventory
         self._container: Met | None = None
+        self._strange: set[int] = set()
+        self._hints = MAX_FAULTS
         self.references = ReferenceRules(tables.resources, root, found)
         self._element = tables.types["Element"]
 
@@ -224,7 +226,7 @@ class Walk:
         """Check a property that is no element: beside a primitive element, or unknown."""
         element = spec.elements.get(key[1:]) if key[:1] == "_" else None
         if element is None or not element.has_companion:
-            self._unknown(key, spec, place)
+            self._unknown(node, spec, place)
         elif element.is_array:
             self._companions(node.get(element.name), value, (place, element.label, None), depth)
         else:
@@ -272,14 +274,30 @@ class Walk:
             IssueCode.INVARIANT, place, "ele-1: there is neither a value nor an extension here."
         )
 
-    def _unknown(self, key: str, spec: TypeSpec, place: Place) -> None:
-        hint = "remove it or mend its name."
-        if _NAME.fullmatch(key):
-            near = difflib.get_close_matches(key, spec.elements, n=1, cutoff=0.75)
-            hint = f"did you mean {near[0]}?" if near else hint
-        self._found.add(
-            IssueCode.STRUCTURE, place, f"{spec.name} has a property that R4 does not know: {hint}"
-        )
+    def _unknown(self, node: JsonObject, spec: TypeSpec, place: Place) -> None:
+        """Tell of all unknown properties of an object at once: they have one place."""
+        if id(node) in self._strange:
+            return
+        self._strange.add(id(node))
+        unknown = [key for key in node if not _is_known(key, spec)]
+        meant = self._meant(unknown, spec)
+        if len(unknown) == 1:
+            says = "a property that R4 does not know"
+            hint = f"did you mean {meant[0]}?" if meant else "remove it or mend its name."
+        else:
+            says = f"{len(unknown)} properties that R4 does not know"
+            hint = "remove them or mend their names."
+            hint = f"did you mean {' and '.join(meant)}? Otherwise {hint}" if meant else hint
+        self._found.add(IssueCode.STRUCTURE, place, f"{spec.name} has {says}: {hint}")
+
+    def _meant(self, unknown: list[str], spec: TypeSpec) -> list[str]:
+        """Find the elements whose names are nearly written; of a whole message, of so many."""
+        found: list[str] = []
+        for key in unknown:
+            if self._hints and _NAME.fullmatch(key):
+                self._hints -= 1
+                found += difflib.get_close_matches(key, spec.elements, n=1, cutoff=0.75)
+        return list(dict.fromkeys(found))
 
     def _bad_object(self, element: ElementSpec, value: Json, place: Place) -> None:
         if isinstance(value, list) and not element.is_array:
@@ -297,6 +315,8 @@ class Walk:
         code, severity = IssueCode.VALUE, Severity.ERROR
         if isinstance(value, list) and not element.is_array:
             code, says = IssueCode.STRUCTURE, f"{element.label} must be one value, not an array."
+        elif isinstance(value, str) and primitive.json_kind is not JsonKind.STRING:
+            says = f"{element.label} must be {primitive.wanted}, written without quotes in JSON."
         elif not primitive.is_written_right(value):
             code = IssueCode.STRUCTURE
             says = f"{element.label} must be {primitive.json_kind}: {primitive.wanted}."
@@ -319,3 +339,11 @@ class Walk:
         self._found.add(
             IssueCode.CODE_INVALID, place, f"{element.label} needs a coding with one of {listed}."
         )
+
+
+def _is_known(key: str, spec: TypeSpec) -> bool:
+    """Whether a property is an element of a type, or stands beside a primitive one."""
+    if key in spec.elements:
+        return True
+    beside = spec.elements.get(key[1:]) if key[:1] == "_" else None
+    return beside is not None and beside.has_companion

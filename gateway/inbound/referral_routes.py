@@ -6,6 +6,7 @@ authenticate, take up once, read, accept, answer.
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 from urllib.parse import unquote_plus
 
 import flask
@@ -20,6 +21,7 @@ from gateway.errors import (
     UnsupportedMessageError,
 )
 from gateway.fhir.examine import examine
+from gateway.fhir.faults import MAX_FAULTS
 from gateway.fhir.outcome import operation_outcome
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.service_request import instant, service_request_of
@@ -163,14 +165,16 @@ def _check_transaction(tree: JsonObject) -> None:
                 diagnostics="Send a Bundle of the type transaction that brings one referral.",
             )
         )
+    others = (
+        position for position, entry in enumerate(objects(tree, "entry")) if not _is_create(entry)
+    )
     faults = [
         Fault(
             code=IssueCode.NOT_SUPPORTED,
             expression=f"Bundle.entry[{position}].request",
             diagnostics="A referral's transaction creates: method POST, url the resource type.",
         )
-        for position, entry in enumerate(objects(tree, "entry"))
-        if not _is_create(entry)
+        for position in islice(others, MAX_FAULTS + 1)
     ]
     if faults:
         raise InvalidMessageError(*faults)

@@ -109,7 +109,7 @@ class IncomingReferral:
     """
 
     tree: JsonObject
-    at: str
+    at: str = "ServiceRequest"
     organisations: Mapping[str, OdsCode] = field(repr=False)
     patient: PatientInMessage
     requester: OdsCode

@@ -20,7 +20,8 @@ def written() -> frozenset[str]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
     }
-    return frozenset(functions | {each.name for each in (*DEFECTS, *HOSTILE_JSON)})
+    defects, hostile = {each.name for each in DEFECTS}, {each.name for each in HOSTILE_JSON}
+    return frozenset(functions | defects | hostile)
 
 
 WRITTEN = written()

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from gateway.fhir.invariants.rule import Invariant, has, has_choice, is_one_of, number
+from gateway.fhir.json_text import MAX_DEPTH
 from gateway.fhir.narrative import has_content, is_basic_html
 from gateway.referral.json import JsonObject, child, objects, string
 
@@ -131,7 +132,8 @@ INVARIANTS: Final = (
     Invariant(
         "Narrative",
         "txt-1",
-        "use only the formatting that FHIR permits: no script, form, frame, handler or entity",
+        "use only the formatting that FHIR permits: no script, form, frame, handler or entity, and"
+        f" no element more than {MAX_DEPTH} deep",
         lambda text: is_basic_html(string(text, "div") or ""),
         lambda _text: [".div"],
     ),
