@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from gateway.errors import DamagedRecordError
 from gateway.ledger import values
 from gateway.ledger.canonical import INTEGER_LIMIT, Json, canonical_json
-from gateway.ledger.entry import Entry, WhichDoor, WhichEffect, WhichPhase, WhichStage
+from gateway.ledger.entry import (
+    Entry,
+    WhichCancellation,
+    WhichDoor,
+    WhichEffect,
+    WhichPhase,
+    WhichStage,
+)
 from gateway.ledger.line import slots_of
 from gateway.ledger.merkle import Frontier, leaf_hash, root_of
 from gateway.ledger.seal import MAX_BODY_BYTES, log_name, read_entry, read_placed, seal
@@ -60,6 +67,7 @@ RULES: Mapping[Any, st.SearchStrategy[Any]] = {
         (values.HttpStatus, st.integers(100, 599)),
         (values.Truth, st.booleans()),
         *((alias, st.sampled_from(get_args(alias)[0])) for alias in (WhichDoor, WhichEffect)),
+        (WhichCancellation, st.sampled_from(get_args(WhichCancellation)[0])),
         *((alias, st.sampled_from(get_args(alias)[0])) for alias in (WhichStage, WhichPhase)),
     ]
 }

@@ -54,7 +54,8 @@ class OneReferral(RuleBasedStateMachine):
     @invariant()
     def there_is_a_way_on_or_it_is_over(self) -> None:
         assert REFERRAL_MOVES[self.referral] or self.referral is ReferralState.CLOSED
-        assert DELIVERY_MOVES[self.delivery] or self.delivery is DeliveryState.DELIVERED
+        ends = (DeliveryState.DELIVERED, DeliveryState.STOPPED)
+        assert DELIVERY_MOVES[self.delivery] or self.delivery in ends
 
 
 TestOneReferral = OneReferral.TestCase
