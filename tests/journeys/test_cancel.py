@@ -15,6 +15,7 @@ from gateway.errors import (
     DestinationUnreachableError,
     NoReplyError,
 )
+from gateway.journey import deliver
 from gateway.journey.deliver import deliver_next
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
@@ -149,6 +150,24 @@ def _a_provider_that_is_interrupted(house: House, monkeypatch: pytest.MonkeyPatc
         return real(parcel, timeout=timeout)
 
     monkeypatch.setattr(house.destination, "send", send)
+
+
+def test_what_is_taken_back_between_claim_and_release_does_not_leave(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = accepted(house)
+    real = deliver._claim  # noqa: SLF001  # the moment in between has no other handle
+
+    def claim(worker: str, gateway: Any) -> Any:
+        claimed = real(worker, gateway)
+        assert take_back(house, own).status_code == 200
+        return claimed
+
+    monkeypatch.setattr(deliver, "_claim", claim)
+    assert deliver_next("worker", house.gateway)
+    assert house.destination.received == []
+    assert state(house, own) is ReferralState.CLOSED
+    assert kinds(house)[-2:] == ["delivery.stopped", "referral.closed"]
 
 
 def test_an_attempt_whose_worker_died_counts_as_arrived(house: House) -> None:
