@@ -9,7 +9,7 @@ Not checked: that an image or link can be reached, and that the text agrees with
 """
 
 import re
-from typing import Final
+from typing import Final, NoReturn
 from xml.parsers import expat
 
 from gateway.fhir.json_text import MAX_DEPTH
@@ -37,11 +37,14 @@ class _NotBasicError(Exception):
     """The narrative holds something outside the basic formatting of FHIR."""
 
 
+class _ContentError(Exception):
+    """The narrative shows something: there is no need to read on."""
+
+
 class _Reader:
     """Follows one narrative through the XML parser."""
 
     def __init__(self) -> None:
-        self.has_content = False
         self._depth = 0
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -53,16 +56,9 @@ class _Reader:
         for attribute, value in attributes.items():
             _check_attribute(attribute, value)
         self._depth += 1
-        self.has_content = self.has_content or tag == "img"
 
     def end(self, _name: str) -> None:
         self._depth -= 1
-
-    def text(self, text: str) -> None:
-        self.has_content = self.has_content or not text.isspace()
-
-    def doctype(self, *_parts: object) -> None:
-        raise _NotBasicError
 
 
 def _check_attribute(name: str, value: str) -> None:
@@ -77,19 +73,25 @@ def _check_attribute(name: str, value: str) -> None:
         raise _NotBasicError
 
 
-def _read(div: str) -> _Reader | None:
-    reader = _Reader()
+def _parser() -> expat.XMLParserType:
     parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.StartDoctypeDeclHandler = reader.doctype
-    parser.ProcessingInstructionHandler = reader.doctype
-    try:
-        parser.Parse(div.encode(errors="replace"), True)  # noqa: FBT003  # expat's own signature
-    except (expat.ExpatError, _NotBasicError):
-        return None
-    return reader
+    parser.StartDoctypeDeclHandler = _refuse
+    parser.ProcessingInstructionHandler = _refuse
+    return parser
+
+
+def _refuse(*_parts: object) -> NoReturn:
+    raise _NotBasicError
+
+
+def _note_image(name: str, _attributes: object) -> None:
+    if name == f"{_XHTML} img":
+        raise _ContentError
+
+
+def _note_text(text: str) -> None:
+    if not text.isspace():
+        raise _ContentError
 
 
 def is_basic_html(div: str) -> bool:
@@ -97,10 +99,24 @@ def is_basic_html(div: str) -> bool:
 
     Elements nested deeper than `MAX_DEPTH`, the div among them, are not permitted.
     """
-    return _read(div) is not None
+    reader, parser = _Reader(), _parser()
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    try:
+        parser.Parse(div.encode(errors="replace"), True)  # noqa: FBT003  # expat's own signature
+    except (expat.ExpatError, _NotBasicError):
+        return False
+    return True
 
 
 def has_content(div: str) -> bool:
     """Say whether `div` shows anything: text or an image. True where it cannot be read."""
-    reader = _read(div)
-    return reader is None or reader.has_content
+    parser = _parser()
+    parser.StartElementHandler = _note_image
+    parser.CharacterDataHandler = _note_text
+    shown = div.replace("\n", " ").replace("\r", " ")  # the parser hands over each line alone
+    try:
+        parser.Parse(shown.encode(errors="replace"), True)  # noqa: FBT003  # as above
+    except (expat.ExpatError, _NotBasicError, _ContentError):
+        return True
+    return False

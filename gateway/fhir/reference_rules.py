@@ -17,10 +17,11 @@ from gateway.referral.json import JsonObject, child, objects, string
 
 _ID: Final = r"[A-Za-z0-9\-.]{1,64}"
 _RELATIVE: Final = re.compile(rf"([A-Z][A-Za-z]+)/{_ID}(?:/_history/{_ID})?")
-_ABSOLUTE: Final = re.compile(
-    rf"[a-zA-Z][a-zA-Z0-9+.\-]*://\S+?(?:/([A-Z][A-Za-z]+)/{_ID})?"
-    rf"(?:/_history/{_ID})?"
-)
+_ABSOLUTE: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*+://(\S++)")
+_NAMED_AT_THE_END: Final = re.compile(rf"./([A-Z][A-Za-z]{{1,63}})/{_ID}(?:/_history/{_ID})?\Z")
+_LONGEST_END: Final = 256
+"""Characters of a URL that may name a type, its id and its version."""
+
 _URN: Final = re.compile(
     r"urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[0-2](?:\.\d++)++", re.IGNORECASE
 )
@@ -138,7 +139,8 @@ class ReferenceRules:
             return match[1] in self._names, match[1]
         match = _ABSOLUTE.fullmatch(reference)
         if match is not None:
-            return True, match[1]
+            named = _NAMED_AT_THE_END.search(match[1][-_LONGEST_END:])
+            return True, named[1] if named else None
         return _URN.fullmatch(reference) is not None, None
 
     def _agree(

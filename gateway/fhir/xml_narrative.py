@@ -15,6 +15,7 @@ from gateway.referral.json import Json
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 _TAG: Final = re.compile(rb"<(?:[^>\"']|\"[^\"]*\"|'[^']*')*+>")
 _NAME: Final = re.compile(rb"<([^\s/>]+)")
+_DECLARATION: Final = re.compile(rb"\s(xmlns(?::[^\s=]++)?)\s*=")
 _ESCAPES: Final = str.maketrans(
     {
         "&": "&amp;",
@@ -46,11 +47,12 @@ def standing_alone(div: bytes, declared: Mapping[str | None, str | None]) -> byt
     tag, name = _TAG.match(div), _NAME.match(div)
     if tag is None or name is None:
         return div
+    own = set(_DECLARATION.findall(tag[0]))
     added = b""
     for prefix, uri in declared.items():
         declares = f"xmlns:{prefix}" if prefix else "xmlns"
         used = f"{prefix}:".encode() in div if prefix else b":" not in name[1]
-        if used and not re.search(rb"\s%b\s*=" % re.escape(declares.encode()), tag[0]):
+        if used and declares.encode() not in own:
             added += f' {declares}="{escaped(uri or "")}"'.encode()
     return div[: name.end()] + added + div[name.end() :]
 

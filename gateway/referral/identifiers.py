@@ -27,7 +27,10 @@ _NAME_DEVIATIONS = {
 }
 
 
-@lru_cache(maxsize=512)
+_LONGEST_KEPT = 200
+"""Characters of a system that is remembered: a sender must not fill the memory with long ones."""
+
+
 def normal_system(system: str) -> str:
     """Respell an NHS system of identifiers or codes the way UK Core or BaRS fixes it.
 
@@ -35,6 +38,11 @@ def normal_system(system: str) -> str:
     and the use cases in the singular; all name the same system. Any other text is returned
     as it is. Source: BaRS examples against the registered systems; gateway/fhir/tolerance.py.
     """
+    return _respelt(system) if len(system) <= _LONGEST_KEPT else _respelt.__wrapped__(system)
+
+
+@lru_cache(maxsize=512)
+def _respelt(system: str) -> str:
     spelt = _SYSTEM_DEVIATIONS.sub(lambda m: f"https://{m[1].lower()}/", system)
     spelt = _FOLDER_DEVIATIONS.sub(lambda m: f"{m[1]}/{_FOLDERS[m[2]]}/", spelt)
     return _NAME_DEVIATIONS.get(spelt, spelt)

@@ -37,8 +37,8 @@ PROPERTIES: Final = (
 )  # fmt: skip
 
 KINDS: Final = (
-    wrong("boolean_as_text", "Patient.active", "true", "structure", formats=ONLY_JSON),
-    wrong("number_as_text", "Patient.telecom[0].rank", "1", "structure", formats=ONLY_JSON),
+    wrong("boolean_as_text", "Patient.active", "true", "value", formats=ONLY_JSON),
+    wrong("number_as_text", "Patient.telecom[0].rank", "1", "value", formats=ONLY_JSON),
     wrong("text_as_number", "Patient.name[0].family", 9990548609, "structure", formats=ONLY_JSON),
     wrong("array_where_one_code_belongs", "ServiceRequest.status", ["active"], "structure", formats=ONLY_JSON),
     wrong("two_codes_where_one_belongs", "ServiceRequest.status", ["active", "active"], "structure"),
@@ -113,7 +113,7 @@ PRIMITIVES: Final = (
     wrong("positive_integer_of_zero", "Patient.telecom[0].rank", 0, "value"),
     wrong("positive_integer_below_zero", "Patient.telecom[0].rank", -1, "value"),
     wrong("positive_integer_with_a_fraction", "Patient.telecom[0].rank", 1.5, "value", formats=ONLY_JSON),
-    wrong("positive_integer_with_a_fraction_in_xml", "Patient.telecom[0].rank", 1.5, "structure", formats=ONLY_XML),
+    wrong("positive_integer_with_a_fraction_in_xml", "Patient.telecom[0].rank", 1.5, "value", formats=ONLY_XML),
     wrong("integer_beyond_32_bits", "Patient.multipleBirthInteger", 2147483648, "value", "Patient.multipleBirth"),
     wrong("code_with_a_blank_at_its_end", "ServiceRequest.code", {"coding": [{"code": "306152009 "}]}, "value", "ServiceRequest.code.coding[0].code"),
     wrong("code_with_two_blanks_together", "ServiceRequest.code", {"coding": [{"code": "a  b"}]}, "value", "ServiceRequest.code.coding[0].code"),
@@ -124,8 +124,9 @@ PRIMITIVES: Final = (
     wrong("text_with_a_control_character", "Patient.name[0].text", "a\x07b", "value", formats=ONLY_JSON),
     wrong("text_with_a_character_that_xml_cannot_carry", "Patient.name[0].text", "a\uffffb", "value", formats=ONLY_JSON),
     wrong("language_with_an_underscore", "Patient.language", "en_GB", "value"),
-    wrong("decimal_in_words", "ServiceRequest.quantityQuantity", {"value": FAMILY}, "structure", "ServiceRequest.quantity.value"),
-    wrong("number_that_is_a_boolean", "Patient.telecom[0].rank", True, "structure"),  # noqa: FBT003
+    wrong("decimal_in_words", "ServiceRequest.quantityQuantity", {"value": FAMILY}, "value", "ServiceRequest.quantity.value"),
+    wrong("number_that_is_a_boolean", "Patient.telecom[0].rank", True, "structure", formats=ONLY_JSON),  # noqa: FBT003
+    wrong("number_that_is_a_boolean_in_xml", "Patient.telecom[0].rank", True, "value", formats=ONLY_XML),  # noqa: FBT003
     wrong("currency_in_words", "Patient.extension", [{"url": "https://gp.example/e", "valueMoney": {"value": 1, "currency": "pounds"}}], "value", "Patient.extension[0].value.currency"),
     wrong("oid_without_its_prefix", "Patient.extension", [{"url": "https://gp.example/e", "valueOid": "1.2.3"}], "value", "Patient.extension[0].value"),
     wrong("uuid_without_its_prefix", "Patient.extension", [{"url": "https://gp.example/e", "valueUuid": NUMBER}], "value", "Patient.extension[0].value"),

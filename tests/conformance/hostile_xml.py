@@ -9,6 +9,7 @@ from tests.conformance.wire import Request
 
 _START: Final = b'<ServiceRequest xmlns="http://hl7.org/fhir">'
 _END: Final = b"</ServiceRequest>"
+_PREFIX: Final = b"a" * MEGABYTE
 _DIV: Final = b'<div xmlns="http://www.w3.org/1999/xhtml">'
 
 
@@ -107,6 +108,9 @@ XML: Final[tuple[Hostile, ...]] = (
     xml("number_beyond_all_bounds", lambda: good().replace(b"<code>", b'<quantityQuantity><value value="1e999999999"/></quantityQuantity><code>', 1), "value", "structure"),
     xml("number_of_5_megabytes", within(b'<quantityQuantity><value value="' + b"9" * (LIMIT - 300) + b'"/></quantityQuantity>'), "value", "structure"),
     xml("narrative_100_thousand_deep", text(b"<b>" * 100_000 + b"a" + b"</b>" * 100_000), "structure", "too-costly", "invariant"),
+    xml("narrative_of_line_ends", text(b"a\n" * 1_000_000), "value"),
+    xml("line_ends_between_elements", within(b'<status value="active"/>' + b"\n" * (LIMIT - 200)), "required"),
+    xml("narrative_of_a_long_prefix", lambda: text(b"%b:" % _PREFIX)().replace(b"<ServiceRequest ", b'<ServiceRequest xmlns:%b="a" ' % _PREFIX, 1), "value", "invariant", "structure"),
     xml("narrative_with_a_script", text(b"<script>x()</script>"), "invariant"),
     xml("narrative_with_an_entity", text(b"a&nbsp;b")),
     xml("narrative_of_attributes", text(b"<p " + b" ".join(b'a%x="b"' % n for n in range(200_000)) + b">a</p>"), "invariant", "structure"),

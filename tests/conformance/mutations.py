@@ -20,7 +20,7 @@ _NAMES: Final = sorted({name for spec in load_tables().types.values() for name i
 _WORDS: Final = (
     "", " ", "#", "#patient", "#consent", "Patient/1", "Patient/1/_history/1", "urn:uuid:1", "2026-02-30",
     "2026-11-01T09:00:00Z", "active", "completed", "planned", "referral", "update", "new", "true",
-    "0", "1e400", "\x00", "é", "\u202e", "%2e%2e/", "<div/>", "https://fhir.nhs.uk/Id/nhs-number",
+    "0", "1e400", "\x00", "é", "\u202e", "a\ufffeb", "\uffff", "%2e%2e/", "<div/>", "https://fhir.nhs.uk/Id/nhs-number",
     "9990000026", "9000000003", "RX901", "transaction", "collection", "message", "POST",
     "urn:uuid:11111111-2222-4333-8444-555555555555",
 )  # fmt: skip
@@ -32,7 +32,7 @@ _leaves = (
     | st.sampled_from(_WORDS)
     | st.sampled_from(sorted(load_tables().types))
     | st.text(
-        st.characters(exclude_categories=["Cs"], exclude_characters="\ufffe\uffff"), max_size=20
+        st.characters(exclude_categories=["Cs"]) | st.sampled_from("\ufffe\uffff"), max_size=20
     )
 )
 _names = st.sampled_from(_NAMES) | st.sampled_from(["_" + name for name in _NAMES])

@@ -156,7 +156,7 @@ def test_what_is_taken_back_between_claim_and_release_does_not_leave(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = accepted(house)
-    real = deliver._claim  # noqa: SLF001  # the moment in between has no other handle
+    real = deliver._claim  # the moment in between has no other handle
 
     def claim(worker: str, gateway: Any) -> Any:
         claimed = real(worker, gateway)

@@ -17,8 +17,8 @@ from gateway.fhir.invariants.rule import (
 )
 from gateway.referral.json import JsonObject, objects, string
 
-_NAME: Final = r"[^\s.,:;'\"/|?!@#$%&*()\[\]{}]{1,64}"
-_PATH: Final = re.compile(rf"{_NAME}(?:\.{_NAME}(?:\[x\])?(?::[^\s.]+)?)*").fullmatch
+_NAME: Final = r"[^\s.,:;'\"/|?!@#$%&*()\[\]{}]{1,64}+"
+_PATH: Final = re.compile(rf"{_NAME}(?:\.{_NAME}(?:\[x\])?+(?::[^\s.]++)?+)*+").fullmatch
 _SLICE_NAME: Final = re.compile(r"[a-zA-Z0-9/\-_\[\]@]+", re.ASCII).fullmatch
 _MAY_BE_BOUND: Final = ("code", "Coding", "CodeableConcept", "Quantity", "string", "uri")
 _NOT_BESIDE_A_CONTENT_REFERENCE: Final = ("type", "maxLength", "binding")

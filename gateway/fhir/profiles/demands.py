@@ -146,9 +146,7 @@ def codes_of(value: Json, type_name: str) -> list[Coded]:
     if not isinstance(value, dict):
         return []
     codings = objects(value, "coding") if type_name == "CodeableConcept" else [value]
-    return [
-        (normal_system(string(each, "system") or ""), string(each, "code")) for each in codings
-    ]
+    return [(normal_system(string(each, "system") or ""), string(each, "code")) for each in codings]
 
 
 def has_code_of(value_set: ValueSet, value: Json, type_name: str) -> bool:

@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -6,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import BodyTooLargeError, IssueCode, MessageError
-from gateway.fhir.json_text import MAX_EXPONENT, MAX_NUMBER_CHARACTERS, read_json, write_json
+from gateway.fhir.json_text import (
+    MAX_EXPONENT,
+    MAX_NUMBER_CHARACTERS,
+    MAX_VALUES,
+    read_json,
+    write_json,
+)
 from gateway.referral.json import Json, child, objects, string, strings
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
@@ -166,6 +174,59 @@ def test_a_defective_body_is_refused_at_its_place(name: str) -> None:
     [fault] = caught.value.faults
     assert fault.code is code
     assert words in fault.diagnostics
+
+
+def counted(tree: Json) -> int:
+    match tree:
+        case dict():
+            return 1 + sum(map(counted, tree.values()))
+        case list():
+            return 1 + sum(map(counted, tree))
+        case _:
+            return 1
+
+
+MANY: dict[str, Callable[[int], Json]] = {
+    "numbers": lambda count: [1] * (count - 2),
+    "texts_of_brackets": lambda count: ["[{,"] * (count - 2),
+    "texts_of_quotes": lambda count: ['"\\\\"'] * (count - 2),
+    "names": lambda count: {f"\\{n}": "," for n in range(count - 2)},
+    "objects": lambda count: [{"a": 1}] * ((count - 2) // 2),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_as_many_values_as_are_permitted_are_read_and_not_one_more(name: str) -> None:
+    tree: Json = {"a": MANY[name](100)}
+    assert counted(tree) == 100
+    body = write_json(tree)
+    assert read_json(body, max_values=100) == tree
+    with pytest.raises(MessageError) as caught:
+        read_json(body, max_values=99)
+    assert caught.value.faults[0].code is IssueCode.TOO_COSTLY
+
+
+FLOODS = {
+    "texts": b'{"a":[' + b'"",' * 1_500_000,
+    "commas": b"," * 5_000_000,
+    "quotes": b'"' * 5_000_000,
+    "opening": b"[" * 5_000_000,
+    "arrays": b"[" * 2_500_000 + b"]" * 2_500_000,
+    "arrays_63_deep": b'{"a":[' + b",".join([b"[" * 62 + b"]" * 62] * 40_000) + b"]}",
+    "closing": b'{"a":[[]' + b"]" * 5_000_000,
+    "backslashes": b'{"a":"' + b"\\" * 5_000_000 + b'"',
+    "a_name_twice_at_the_end": b'{"a":[' + b'{"b":1},' * (MAX_VALUES // 2 - 4) + b'{"b":1,"b":2}]}',
+    "a_name_twice_after_escapes": b'{"a":"' + b"\\n" * 2_400_000 + b'","b":1,"b":2}',
+    "half_a_pair_after_escapes": b'{"a":"' + b"\\n" * 2_400_000 + b'\\ud800"}',
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_a_flood_is_refused_in_no_time(name: str) -> None:
+    began = time.process_time()
+    with pytest.raises(MessageError):
+        read_json(FLOODS[name])
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from gateway.fhir.json_text import MAX_DEPTH
 from gateway.fhir.narrative import has_content, is_basic_html
 from gateway.fhir.primitives import MAX_STRING_CHARACTERS, OPEN_VALUE_SETS, PRIMITIVES
 from gateway.referral.json import Json
@@ -169,5 +170,10 @@ def test_a_narrative_of_blanks_shows_nothing() -> None:
     assert not has_content(div(" <p>\n</p>"))
 
 
-def test_a_narrative_of_great_depth_does_not_raise() -> None:
-    assert is_basic_html(div("<b>" * 20_000 + "a" + "</b>" * 20_000))
+def test_a_narrative_nests_no_deeper_than_is_read_in_xml() -> None:
+    def nested(depth: int) -> str:
+        return div("<b>" * (depth - 1) + "a" + "</b>" * (depth - 1))
+
+    assert is_basic_html(nested(MAX_DEPTH))
+    assert not is_basic_html(nested(MAX_DEPTH + 1))
+    assert not is_basic_html(nested(20_000))

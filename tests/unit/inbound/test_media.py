@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from gateway.fhir.json_text import read_json
 from gateway.fhir.validate import validate
 from gateway.fhir.xml_text import read_xml, write_xml
+from gateway.inbound.answers import Answer
+from gateway.inbound.media import to_response
+from gateway.referral.json import JsonObject
 from tests.builders.evidence import counts, entries, issues
 from tests.builders.house import House
 from tests.builders.messages import NHS_NUMBER, bars_headers, bars_message, service_request
@@ -313,11 +316,27 @@ def test_every_fault_of_an_xml_body_is_named_at_its_place(door: House) -> None:
     ]
 
 
-def test_what_xml_cannot_carry_is_accepted_and_said_in_json(door: House) -> None:
+@pytest.mark.parametrize("character", ["\ufffe", "\uffff"])
+def test_what_xml_cannot_carry_is_refused(door: House, character: str) -> None:
     tree = copy.deepcopy(service_request())
-    tree["note"] = [{"text": "one \ufffe character that XML does not have"}]
+    tree["note"] = [{"text": f"one {character} character that XML does not have"}]
     answer = door.post("/ServiceRequest", tree, Accept=FHIR_XML)
-    assert (answer.status_code, answer.content_type) == (201, FHIR_JSON)
-    read = ask(door, f"/ServiceRequest/{answer.get_json()['id']}", FHIR_XML)
-    assert (read.status_code, read.content_type) == (500, FHIR_JSON)
-    assert read.get_json()["resourceType"] == "OperationOutcome"
+    assert (answer.status_code, answer.content_type) == (400, FHIR_XML)
+    told = tree_of(answer)["issue"]
+    assert [(each["code"], each["expression"]) for each in told] == [
+        ("value", ["ServiceRequest.note[0].text"])
+    ]
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 201), ("GET", 500)])
+def test_an_answer_that_xml_cannot_carry_is_given_in_json(
+    door: House, method: str, status: int
+) -> None:
+    """No door takes such a text; should one be kept all the same, its sender still hears."""
+    kept: JsonObject = {"resourceType": "Basic", "id": "a\ufffeb"}
+    asks = {"method": method, "headers": {"Accept": FHIR_XML}}
+    with door.web.application.test_request_context("/FHIR/R4/Basic", **asks):
+        answer = to_response(Answer(http=201 if method == "POST" else 200, body=kept))
+    assert (answer.status_code, answer.content_type) == (status, FHIR_JSON)
+    is_told = answer.get_json()["resourceType"] == "OperationOutcome"
+    assert is_told is (method == "GET")
