@@ -13,6 +13,7 @@ from gateway.fhir.demographics import demographic_names
 from gateway.fhir.references import index
 from gateway.journey.consider import About, Answer, best, consider, hold_for, keep, record_hold
 from gateway.journey.gateway import Gateway
+from gateway.journey.outbox import named, put
 from gateway.journey.take_up import refused
 from gateway.ledger.entry import DeliveryQueued, ReferralReceived
 from gateway.ledger.kinds import Door as LedgerDoor
@@ -27,7 +28,6 @@ from gateway.referral.identifiers import (
 )
 from gateway.referral.lifecycle import (
     DeliveryKind,
-    DeliveryState,
     ReferralState,
     RequestStatus,
 )
@@ -40,7 +40,7 @@ from gateway.referral.model import (
     Referral,
 )
 from gateway.routing.candidates import Candidate, candidates
-from gateway.store import deliveries, persons, referrals, requests
+from gateway.store import persons, referrals, requests
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 from gateway.store.requests import Refusal
@@ -213,33 +213,19 @@ def queue(
     delivery_id: DeliveryId | None = None,
 ) -> Delivery:
     """Queue a permitted referral for one service, due at once."""
-    new = Delivery(
-        id=delivery_id or DeliveryId.of(gateway.new_uuid()),
+    new = put(
+        tx,
+        gateway,
+        accepted.id,
         kind=DeliveryKind.REFERRAL,
-        referral=accepted.id,
         service=service.id,
         provider=service.provider,
-        state=DeliveryState.QUEUED,
-        attempts=0,
-        next_at=tx.at,
-        give_up_at=tx.at + gateway.schedule.horizon,
-        lease_owner=None,
-        lease_until=None,
         reason=None,
-        may_have_arrived=False,
-        version=1,
-        created_at=tx.at,
-        updated_at=tx.at,
+        delivery_id=delivery_id,
     )
-    deliveries.add(tx, new)
     tx.record(
         DeliveryQueued(
-            actor=actor,
-            practice=accepted.practice,
-            subject=accepted.subject,
-            referral=accepted.id,
-            delivery=new.id,
-            recipient=new.provider,
+            **named(new, accepted, actor=actor),
             decision=decision,
             service=new.service,
             next_at=new.next_at,

@@ -19,6 +19,7 @@ from gateway.fhir.text import read_resource
 from gateway.journey import settle
 from gateway.journey.consider import About, Answer, consider, keep
 from gateway.journey.gateway import Gateway, Parcel
+from gateway.journey.outbox import named
 from gateway.journey.recall import end_attempt, record_release
 from gateway.ledger.entry import DeliveryLeaseLapsed, DeliveryReleased
 from gateway.ledger.kinds import Stage
@@ -79,12 +80,7 @@ def _claim(worker: str, gateway: Gateway) -> Delivery | None:
         if before.state is DeliveryState.IN_FLIGHT and before.lease_until is not None:
             tx.record(
                 DeliveryLeaseLapsed(
-                    actor=ACTOR,
-                    practice=present.practice,
-                    subject=present.subject,
-                    referral=present.id,
-                    delivery=before.id,
-                    recipient=before.provider,
+                    **named(before, present, actor=ACTOR),
                     attempt=before.attempts,
                     lease_until=before.lease_until,
                 )
@@ -209,12 +205,7 @@ def _released(
         msg = "a claimed delivery has a lease"
         raise AssertionError(msg)
     return DeliveryReleased(
-        actor=ACTOR,
-        practice=present.practice,
-        subject=present.subject,
-        referral=present.id,
-        delivery=claimed.id,
-        recipient=claimed.provider,
+        **named(claimed, present, actor=ACTOR),
         decision=decision,
         attempt=claimed.attempts,
         payload_sha256=body_sha256,

@@ -9,6 +9,7 @@ abort.
 from dataclasses import replace
 
 from gateway.journey.gateway import Acknowledgement, Gateway
+from gateway.journey.outbox import named, put
 from gateway.ledger.entry import (
     DeliveryStopped,
     RecallQueued,
@@ -16,7 +17,6 @@ from gateway.ledger.entry import (
     RecallSent,
     ReferralClosed,
 )
-from gateway.referral.identifiers import DeliveryId
 from gateway.referral.lifecycle import CANCELLED, DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.store import deliveries, referrals
@@ -27,33 +27,18 @@ def queue_recall(
     tx: Transaction, gateway: Gateway, recalled: Delivery, present: Referral, *, actor: str
 ) -> None:
     """Queue word for the service of a delivery, due at once. The referral waits for it."""
-    recall = Delivery(
-        id=DeliveryId.of(gateway.new_uuid()),
+    recall = put(
+        tx,
+        gateway,
+        recalled.referral,
         kind=DeliveryKind.RECALL,
-        referral=recalled.referral,
         service=recalled.service,
         provider=recalled.provider,
-        state=DeliveryState.QUEUED,
-        attempts=0,
-        next_at=tx.at,
-        give_up_at=tx.at + gateway.schedule.horizon,
-        lease_owner=None,
-        lease_until=None,
         reason=CANCELLED,
-        may_have_arrived=False,
-        version=1,
-        created_at=tx.at,
-        updated_at=tx.at,
     )
-    deliveries.add(tx, recall)
     tx.record(
         RecallQueued(
-            actor=actor,
-            practice=present.practice,
-            subject=present.subject,
-            referral=present.id,
-            delivery=recall.id,
-            recipient=recall.provider,
+            **named(recall, present, actor=actor),
             recalled=recalled.id,
             cause=CANCELLED,
             next_at=recall.next_at,
@@ -73,12 +58,7 @@ def stop(tx: Transaction, present: Delivery, referral: Referral, *, actor: str) 
     deliveries.change(tx, present, stopped)
     tx.record(
         DeliveryStopped(
-            actor=actor,
-            practice=referral.practice,
-            subject=referral.subject,
-            referral=referral.id,
-            delivery=present.id,
-            recipient=present.provider,
+            **named(present, referral, actor=actor),
             attempt=present.attempts,
             reason=CANCELLED,
         )
@@ -128,12 +108,7 @@ def record_release(tx: Transaction, claimed: Delivery, present: Referral, sha256
         raise AssertionError(msg)
     tx.record(
         RecallReleased(
-            actor="worker",
-            practice=present.practice,
-            subject=present.subject,
-            referral=present.id,
-            delivery=claimed.id,
-            recipient=claimed.provider,
+            **named(claimed, present, actor="worker"),
             attempt=claimed.attempts,
             payload_sha256=sha256,
             lease_until=claimed.lease_until,
@@ -147,12 +122,7 @@ def sent(
     """The service has the recall; the referral is over here."""
     tx.record(
         RecallSent(
-            actor="worker",
-            practice=present.practice,
-            subject=present.subject,
-            referral=present.id,
-            delivery=claimed.id,
-            recipient=claimed.provider,
+            **named(claimed, present, actor="worker"),
             attempt=claimed.attempts,
             status=acknowledged.status,
         )

@@ -15,6 +15,7 @@ from gateway.fhir.text import read_resource
 from gateway.journey.accept import queue
 from gateway.journey.consider import About, consider, hold_for, keep, record_hold
 from gateway.journey.gateway import Gateway
+from gateway.journey.outbox import named
 from gateway.ledger.entry import DeliveryReplayed, HoldResolved, ReferralClosed
 from gateway.ledger.kinds import Stage
 from gateway.referral.directory import Service
@@ -140,12 +141,7 @@ def _again(tx: Transaction, gateway: Gateway, present: Referral, earlier: Delive
     deliveries.change(tx, earlier, again)
     tx.record(
         DeliveryReplayed(
-            actor=ACTOR,
-            practice=present.practice,
-            subject=present.subject,
-            referral=present.id,
-            delivery=again.id,
-            recipient=again.provider,
+            **named(again, present, actor=ACTOR),
             reason="OPERATOR_ORDER",
             next_at=again.next_at,
         )

@@ -11,6 +11,7 @@ from gateway.consent.decide import Effect, Verdict
 from gateway.errors import DeliveryError, Phase
 from gateway.journey.consider import hold_for, record_hold
 from gateway.journey.gateway import Acknowledgement, Gateway
+from gateway.journey.outbox import named
 from gateway.journey.recall import end_attempt, queue_recall, sent
 from gateway.ledger.entry import (
     DeliveryDeadLettered,
@@ -40,12 +41,7 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
             return
         tx.record(
             DeliveryDelivered(
-                actor=ACTOR,
-                practice=present.practice,
-                subject=present.subject,
-                referral=present.id,
-                delivery=claimed.id,
-                recipient=claimed.provider,
+                **named(claimed, present, actor=ACTOR),
                 attempt=claimed.attempts,
                 status=acknowledged.status,
             )
@@ -93,12 +89,7 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
             referrals.change(tx, present, replace(present, state=ReferralState.QUEUED))
         tx.record(
             DeliveryUnknown(
-                actor=ACTOR,
-                practice=present.practice,
-                subject=present.subject,
-                referral=present.id,
-                delivery=claimed.id,
-                recipient=claimed.provider,
+                **named(claimed, present, actor=ACTOR),
                 attempt=claimed.attempts,
                 phase=failure.phase,
                 next_at=next_at,
@@ -156,12 +147,7 @@ def give_up(
     _end(tx, claimed, DeliveryState.DEAD_LETTERED, reason=reason)
     tx.record(
         DeliveryDeadLettered(
-            actor=ACTOR,
-            practice=present.practice,
-            subject=present.subject,
-            referral=present.id,
-            delivery=claimed.id,
-            recipient=claimed.provider,
+            **named(claimed, present, actor=ACTOR),
             attempt=claimed.attempts,
             reason=reason,
         )
@@ -235,12 +221,7 @@ def _refused(
     decision: DecisionId | None,
 ) -> DeliveryRefused:
     return DeliveryRefused(
-        actor=ACTOR,
-        practice=present.practice,
-        subject=present.subject,
-        referral=present.id,
-        delivery=claimed.id,
-        recipient=claimed.provider,
+        **named(claimed, present, actor=ACTOR),
         decision=decision,
         attempt=claimed.attempts,
         phase=phase,

@@ -123,8 +123,8 @@ class Referrals(RuleBasedStateMachine):
         cancelled_at = {
             each["referral"]: each["idx"] for each in entries(self.house, "referral.cancelled")
         }
-        for each in entries(self.house, "delivery.released"):
-            assert each["idx"] < cancelled_at.get(each["referral"], each["idx"] + 1)
+        for entry in entries(self.house, "delivery.released"):
+            assert entry["idx"] < cancelled_at.get(entry["referral"], entry["idx"] + 1)
         recalls = [
             p for p in self.house.destination.received if p.delivery.kind is DeliveryKind.RECALL
         ]
