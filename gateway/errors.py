@@ -25,6 +25,7 @@
     ├── StateError                    the message is fine, the moment is not
     │   ├── NotFoundError
     │   ├── DuplicateRequestError
+    │   ├── RequestIdReusedError
     │   ├── TooEarlyError
     │   ├── ManyFoundError
     │   ├── PreconditionFailedError
@@ -215,7 +216,11 @@ class NotFoundError(StateError):
 
 
 class DuplicateRequestError(StateError):
-    """This sender's request id was used before, for this message or another."""
+    """This sender's request was received and processed before."""
+
+
+class RequestIdReusedError(StateError):
+    """This sender's request id was used before for another message; this one is not taken."""
 
 
 class TooEarlyError(StateError):

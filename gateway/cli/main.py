@@ -145,6 +145,27 @@ def directory_diff(file: Path, *, end_missing: bool) -> None:
 
 
 @main.group()
+def consent() -> None:
+    """Ask the sharing rules."""
+
+
+@consent.command("decide")
+@click.option(
+    "--jsonl", is_flag=True, required=True, help="Read facts and write decisions, a line each."
+)
+@click.option("--baseline", is_flag=True, help="Take facts that are left out from a good referral.")
+def consent_decide(*, jsonl: bool, baseline: bool) -> None:
+    """Decide on facts from stdin, one JSON object a line; a fact left out is unknown.
+
+    Needs no settings and no database. Exit status 1 when a line cannot be decided.
+    """
+    from gateway.cli.consent import decide_lines
+
+    del jsonl  # the only form there is; named, so that another may come
+    sys.exit(0 if decide_lines(of_good_referral=baseline) else 1)
+
+
+@main.group()
 def ledger() -> None:
     """Check the ledger."""
 

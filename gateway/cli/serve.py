@@ -61,7 +61,7 @@ class _FrontDoor(BaseApplication):  # type: ignore[misc]  # gunicorn has no type
             "bind": self._bind,
             "workers": settings.web_workers,
             "threads": settings.web_threads,
-            "worker_class": "gthread",
+            "worker_class": "gateway.cli.unread.FrontDoorWorker",
             "timeout": 30,
             "graceful_timeout": 20,
             "keepalive": 15,

@@ -2,15 +2,20 @@
 
 What enters: Facts. What leaves: a Verdict. Every rule is evaluated, none is skipped; the
 most restrictive effect wins; a PERMIT needs a ground that holds; a fact that is unknown
-and matters holds. The table is `rules.RULES`; this module only combines.
+and matters holds. The rules are `table`'s; this module only combines.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeAlias, TypeVar
 
-from gateway.consent.facts import Facts
+from gateway.consent.condition import NEVER, Condition, facts_of, given
+from gateway.consent.facts import CLASS_OF, Action, Facts, PurposeClass
+from gateway.consent.words import NOT_FOUND, Words
 
 
 class Effect(StrEnum):
@@ -29,26 +34,27 @@ class SpineCode(StrEnum):
     ACCESS_DENIED = "ACCESS_DENIED"
 
 
+ANY_ACTION = frozenset(Action)
+_TELLS_NOTHING = "EXTERNAL_REASON_NOT_FOUND"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One row of the table.
-
-    `when` is three-valued: None means that a fact it needs is unknown. `condition` is the
-    same in words; it is part of the policy's hash, so neither changes alone. `owner` is
-    the role whose task a HOLD becomes.
-    """
+    """One row of the table, with the words that go with it."""
 
     id: str
     effect: Effect
     code: str
-    condition: str
-    when: Callable[[Facts], bool | None]
-    staff_text: str
-    patient_text: str
-    external_text: str
-    remedy: str
+    actions: frozenset[Action]
+    condition: Condition
+    words: Words
     spine_code: SpineCode = SpineCode.ACCESS_DENIED
-    owner: str = "practice"
+
+    def __str__(self) -> str:
+        texts = (self.words.staff, self.words.patient, self.words.external, self.words.remedy)
+        return _line(self.id, self.effect, self.code, self.actions, self.condition) + _line(
+            self.spine_code, self.words.owner, *texts
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +62,39 @@ class Ground:
     """A positive reason to permit."""
 
     id: str
-    condition: str
-    when: Callable[[Facts], bool | None]
-    staff_text: str
+    actions: frozenset[Action]
+    condition: Condition
+
+    def __str__(self) -> str:
+        return _line(self.id, self.actions, self.condition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """An obligation that comes with some effects.
+
+    `only_if_known`: an unknown condition does not bring it.
+    """
+
+    code: str
+    effects: frozenset[Effect]
+    actions: frozenset[Action]
+    only_if_known: bool
+    condition: Condition
+
+    def __str__(self) -> str:
+        return _line(self.code, self.effects, self.actions, self.only_if_known, self.condition)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactUsed:
+    """One fact that a rule looked at, and where it came from as far as that is known."""
+
+    name: str
+    value: bool | int | str | tuple[str, ...] | None
+    source: str | None
+    version: str | None
+    as_of: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +110,7 @@ class Reason:
     remedy: str
     spine_code: SpineCode
     owner: str
+    facts_used: tuple[FactUsed, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,28 +131,64 @@ class Verdict:
         return next((r for r in self.reasons if r.rule == self.primary_rule), None)
 
 
+Row = TypeVar("Row", Rule, Ground, Duty)
+Question: TypeAlias = Callable[[Facts], bool | None]
+Names: TypeAlias = tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The rows that one action and class of purpose leave: each with its question and facts."""
+
+    rules: tuple[tuple[Rule, Question, Names], ...]
+    grounds: tuple[tuple[Ground, Question, Names], ...]
+    duties: tuple[tuple[Duty, Question, Names], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """A set of rules and grounds, and the obligations that go with an effect."""
 
     rules: Sequence[Rule]
     grounds: Sequence[Ground]
+    duties: Sequence[Duty]
     no_ground: Rule
     unknown: Rule
     explains_missing_ground: frozenset[str]
-    obligations: Callable[[Effect, Facts], tuple[str, ...]]
+    _asked: dict[tuple[Action | None, PurposeClass | None], Asked] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
-    @property
+    @cached_property
     def version(self) -> str:
-        """Hexadecimal SHA-256 of the table as text: ids, effects, codes and conditions.
+        """Hexadecimal SHA-256 of all that makes a decision: rows, words, classes of purposes."""
+        rows = [*self.rules, self.no_ground, self.unknown, *self.grounds, *self.duties]
+        lines = [str(row) for row in rows]
+        lines.append(_line("explains", self.explains_missing_ground))
+        lines += [_line("class", purpose, class_) for purpose, class_ in CLASS_OF.items()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
-        Texts, owners and obligations are not part of it.
-        """
-        rules = (*self.rules, self.no_ground, self.unknown)
-        lines = [f"{r.id}|{r.effect}|{r.code}|{r.condition}" for r in rules]
-        lines += [f"{g.id}|PERMIT|{g.condition}" for g in self.grounds]
-        lines.append(f"explains|{','.join(sorted(self.explains_missing_ground))}")
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    def asked(self, facts: Facts) -> Asked:
+        """Pick the rows of this action, with what is left of their conditions for this class."""
+        key = (facts.action, facts.purpose_class)
+        found = self._asked.get(key)
+        if found is None:
+            found = self._asked[key] = Asked(
+                rules=tuple(_askable(self.rules, *key)),
+                grounds=tuple(_askable(self.grounds, *key)),
+                duties=tuple(_askable(self.duties, *key)),
+            )
+        return found
+
+    def obligations(self, effect: Effect, facts: Facts) -> tuple[str, ...]:
+        """Name the duties that come with an effect, in alphabetical order."""
+        codes = set()
+        for duty, holds, _ in self.asked(facts).duties:
+            if effect in duty.effects:
+                answer = holds(facts)
+                if answer or (answer is None and not duty.only_if_known):
+                    codes.add(duty.code)
+        return tuple(sorted(codes))
 
 
 def decide(facts: Facts, policy: Policy) -> Verdict:
@@ -126,15 +199,21 @@ def decide(facts: Facts, policy: Policy) -> Verdict:
        otherwise, unless a hit already explains what is missing, deny for want of a ground.
     3. The most restrictive effect wins; the first hit of that effect is the primary one.
     """
-    hits = _hits(facts, policy)
-    holding = [(ground, ground.when(facts)) for ground in policy.grounds]
-    grounds = tuple(ground.id for ground, holds in holding if holds)
+    asked = policy.asked(facts)
+    hits = list(_hits(asked, facts, policy))
+    holding = [(ground, holds(facts), names) for ground, holds, names in asked.grounds]
+    grounds = tuple(ground.id for ground, holds, _ in holding if holds)
     if not grounds and not any(h.effect is Effect.DENY for h in hits):
-        if any(holds is None for _, holds in holding):
-            hits.append(_missing(policy, "ground", owner=policy.unknown.owner))
+        unknown = [names for _, holds, names in holding if holds is None]
+        if unknown:
+            used = dict.fromkeys(name for names in unknown for name in names)
+            hits.append(_reason(policy.unknown, facts, ("action", *used), asked_by="ground"))
         elif not any(h.rule in policy.explains_missing_ground for h in hits):
-            hits.append(_reason(policy.no_ground, policy.no_ground.code))
+            hits.append(_reason(policy.no_ground, facts, ("action", "purpose")))
     effect = _most_restrictive(hits)
+    obligations = policy.obligations(effect, facts)
+    if _TELLS_NOTHING in obligations:
+        hits = [replace(hit, external_text=NOT_FOUND) for hit in hits]
     primary = next((h for h in hits if h.effect is effect), None)
     return Verdict(
         effect=effect,
@@ -142,38 +221,70 @@ def decide(facts: Facts, policy: Policy) -> Verdict:
         code=primary.code if primary else "PERMITTED",
         reasons=tuple(hits),
         grounds=grounds,
-        obligations=policy.obligations(effect, facts),
+        obligations=obligations,
         policy_version=policy.version,
     )
 
 
-def _hits(facts: Facts, policy: Policy) -> list[Reason]:
-    hits = []
-    for rule in policy.rules:
-        applies = rule.when(facts)
+def _hits(asked: Asked, facts: Facts, policy: Policy) -> Iterator[Reason]:
+    """Give the reasons; an unknown's task goes to whoever can mend what the rule asks."""
+    for rule, holds, names in asked.rules:
+        applies = holds(facts)
         if applies is None:
-            hits.append(_missing(policy, rule.id, owner=rule.owner))
+            owner = rule.words.owner
+            used = ("action", *names)
+            yield _reason(policy.unknown, facts, used, asked_by=rule.id, owner=owner)
         elif applies:
-            hits.append(_reason(rule, rule.code))
-    return hits
+            yield _reason(rule, facts, names)
 
 
-def _missing(policy: Policy, what: str, *, owner: str) -> Reason:
-    """Give the reason for an unknown; its task goes to whoever can mend what the rule asks."""
-    return replace(_reason(policy.unknown, f"{policy.unknown.code}:{what}"), owner=owner)
+def _askable(
+    rows: Sequence[Row], action: Action | None, purpose_class: PurposeClass | None
+) -> Iterator[tuple[Row, Question, Names]]:
+    """Give the rows that may speak. Of an unknown action, only a row of any action says yes."""
+    for row in rows:
+        condition = row.condition if purpose_class is None else given(row.condition, purpose_class)
+        if condition == NEVER or (action is not None and action not in row.actions):
+            continue
+        certain = action is not None or row.actions == ANY_ACTION
+        question = condition.holds if certain else _at_most_unknown(condition)
+        yield row, question, facts_of(row.condition)
 
 
-def _reason(rule: Rule, code: str) -> Reason:
+def _at_most_unknown(condition: Condition) -> Question:
+    return lambda facts: False if condition.holds(facts) is False else None
+
+
+def _reason(
+    rule: Rule,
+    facts: Facts,
+    used: Sequence[str],
+    *,
+    asked_by: str | None = None,
+    owner: str | None = None,
+) -> Reason:
     return Reason(
         rule=rule.id,
         effect=rule.effect,
-        code=code,
-        staff_text=rule.staff_text,
-        patient_text=rule.patient_text,
-        external_text=rule.external_text,
-        remedy=rule.remedy,
+        code=f"{rule.code}:{asked_by}" if asked_by else rule.code,
+        staff_text=rule.words.staff,
+        patient_text=rule.words.patient,
+        external_text=rule.words.external,
+        remedy=rule.words.remedy,
         spine_code=rule.spine_code,
-        owner=rule.owner,
+        owner=owner or rule.words.owner,
+        facts_used=tuple(_used(facts, name) for name in used),
+    )
+
+
+def _used(facts: Facts, name: str) -> FactUsed:
+    source = next((s for s in facts.sources if name in s.facts), None)
+    return FactUsed(
+        name=name,
+        value=getattr(facts, name),
+        source=source.name if source else None,
+        version=source.version if source else None,
+        as_of=source.as_of if source else None,
     )
 
 
@@ -183,3 +294,9 @@ def _most_restrictive(hits: Sequence[Reason]) -> Effect:
         if effect in effects:
             return effect
     return Effect.PERMIT
+
+
+def _line(*cells: object) -> str:
+    """Spell some cells so that no two rows are spelt alike; a set in alphabetical order."""
+    texts = (sorted(map(str, c)) if isinstance(c, frozenset) else str(c) for c in cells)
+    return repr(tuple(texts)) + "\n"

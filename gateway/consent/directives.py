@@ -2,11 +2,12 @@
 
 What enters: the Consent resources of one message. What leaves: a ConsentReading. Every
 element of a Consent is either understood or makes the reading unknown, which holds the
-referral: nothing is skipped (`elements` says what is understood). Read today: status, scope,
-category, policyRule or a root provision type, actor, purpose, period, dateTime, performer,
-and one level of nested denials. Not checked: that Consent.patient is the person referred,
-and what the documents under policy and source say.
-Source: FHIR R4 Consent; IHE PCF for the AND/OR reading of a provision.
+referral: nothing is skipped (`elements` says what is understood). Read: status, scope,
+category, policyRule or a root provision type, actor, purpose, period, security labels,
+dateTime, performer, and one level of nested exceptions to the root, which may name labels and
+a period of data. Not checked: that Consent.patient is the person referred, and what the
+documents under policy and source say.
+Source: FHIR R4 Consent; IHE PCF for the AND/OR reading of a provision, and for its depth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,12 @@ from enum import StrEnum
 
 from gateway.consent.elements import is_understood
 from gateway.consent.kleene import both, either, negate
+from gateway.consent.labels import RESTRICTED, is_everyday, label_of
 from gateway.consent.moments import is_past, is_within
 from gateway.referral.directory import Purpose
 from gateway.referral.identifiers import (
     ODS_CODE_SYSTEM,
+    OWN_BASE,
     PURPOSE_SYSTEM,
     OdsCode,
     normal_system,
@@ -34,6 +37,14 @@ _RECIPIENTS = frozenset({"IRCP", "PRCP"})
 _RULES = {"OPTIN": True, "OPTOUT": False}
 _TYPES = {"permit": True, "deny": False}
 _PURPOSES = frozenset(Purpose)
+_KIND_SYSTEM = f"{OWN_BASE}/CodeSystem/consent-kind"
+
+
+class ConsentKind(StrEnum):
+    """What a Consent is about, where its category says so. Two separate questions to a person."""
+
+    REFER = "refer"
+    SHARE_PLAN = "share-plan"
 
 
 class ConsentState(StrEnum):
@@ -65,7 +76,9 @@ class ConsentReading:
     """What the Consents say about one recipient and one purpose. None means unknown.
 
     `state` None: a Consent was sent that this version does not understand, or several
-    contradict each other.
+    contradict each other. `is_proxy`: somebody else than the patient signed, and nothing
+    proves that they may. `labels`: what sensitive data it expressly covers. `limits_data`: it
+    covers only a part of the data, so that the rest would have to be withheld.
     """
 
     state: ConsentState | None
@@ -73,6 +86,9 @@ class ConsentReading:
     purpose: bool | None
     in_period: bool | None
     evidence: bool | None
+    is_proxy: bool = False
+    labels: tuple[str, ...] = ()
+    limits_data: bool = False
 
 
 NO_CONSENT = ConsentReading(
@@ -100,15 +116,18 @@ def read_consents(
     purpose: str,
     organisations: Mapping[str, OdsCode],
     at: datetime,
+    kind: ConsentKind = ConsentKind.REFER,
 ) -> ConsentReading:
     """Read all Consents of a message for one recipient and purpose.
 
-    1. A Consent of implied direct care is not about disclosure and counts as none; neither
+    1. A Consent of the other kind answers another question, and is set aside.
+    2. A Consent of implied direct care is not about disclosure and counts as none; neither
        does one that was entered in error, unless there is no other.
-    2. All must agree on the state: a refusal beside a permission is a contradiction, which
+    3. All must agree on the state: a refusal beside a permission is a contradiction, which
        is unknown. Refusals of two kinds are still a refusal.
-    3. Of several permissions the one that covers most counts, by itself.
-    4. A nested denial in any of them speaks against each of them.
+    4. Of several permissions the one that covers most counts, by itself.
+    5. A nested denial in any of them speaks against each of them, and so does a denial of a
+       part of the data.
 
     Args:
         consents: Consent resources as sent.
@@ -116,9 +135,11 @@ def read_consents(
         purpose: a code of our purpose code system.
         organisations: what each reference of the message names.
         at: the instant for which periods are judged.
+        kind: what is asked: to be referred, or to share what came of it.
     """
     question = _Question(recipient=recipient, purpose=purpose, organisations=organisations, at=at)
-    explicit = [c for c in consents if not _is_implied_direct_care(c)]
+    about_this = [c for c in consents if not _is_of_another_kind(c, kind)]
+    explicit = [c for c in about_this if not _is_implied_direct_care(c)]
     readings = [(_read_one(c, question), c) for c in explicit]
     readings = [r for r in readings if r[0].state is not ConsentState.IN_ERROR] or readings[:1]
     if not readings:
@@ -130,12 +151,24 @@ def read_consents(
     if best.state is not ConsentState.ACTIVE:
         return best
     denied = either(*(_denies(consent, question) for _, consent in readings))
-    return replace(best, recipient=both(best.recipient, negate(denied)))
+    limited = best.limits_data or any(_withholds(consent, question) for _, consent in readings)
+    return replace(best, recipient=both(best.recipient, negate(denied)), limits_data=limited)
+
+
+def _is_of_another_kind(consent: JsonObject, asked: ConsentKind) -> bool:
+    """Whether its category says so, and nothing outside its provision could say otherwise."""
+    kinds = {
+        code for c in objects(consent, "category") for code in _codes(c, "coding", _KIND_SYSTEM)
+    }
+    rest = {name: value for name, value in consent.items() if name != "provision"}
+    others = set(ConsentKind) - {asked}
+    return bool(kinds) and kinds <= others and is_understood(rest)
 
 
 def _coverage(reading: ConsentReading) -> tuple[int, ...]:
     """Rank a permission: one that may yet cover everything is above one that cannot."""
-    answers = (reading.recipient, reading.purpose, reading.in_period, reading.evidence)
+    whole = not reading.limits_data and not reading.is_proxy
+    answers = (reading.recipient, reading.purpose, reading.in_period, reading.evidence, whole)
     return tuple({True: 2, None: 1, False: 0}[a] for a in (both(*answers), *answers))
 
 
@@ -165,16 +198,34 @@ def _read_one(consent: JsonObject, question: _Question) -> ConsentReading:
         return replace(NO_CONSENT, state=state)
     provision = child(consent, "provision") or {}
     permits = _permits(consent, provision)
-    if permits is None:
+    exceptions = objects(provision, "provision")
+    if permits is None or any(_TYPES[string(e, "type") or ""] is permits for e in exceptions):
         return NOT_UNDERSTOOD
-    if not permits:
+    if permits:
+        return _permission(consent, provision, question)
+    if not exceptions:
         return replace(NO_CONSENT, state=ConsentState.REJECTED)
+    return max((_permission(consent, each, question) for each in exceptions), key=_coverage)
+
+
+def _permission(consent: JsonObject, provision: JsonObject, question: _Question) -> ConsentReading:
+    """Read what one permitting provision covers: the root, or an exception to a denial.
+
+    A level of confidentiality covers itself and those below it, so that R covers everything
+    everyday; without one, only what bears a named label is covered.
+    """
+    root = child(consent, "provision") or {}
+    named = {label_of(label) for label in objects(provision, "securityLabel")} - {None}
+    signers = objects(consent, "performer")
     return ConsentReading(
         state=ConsentState.ACTIVE,
         recipient=_names_recipient(provision, question),
         purpose=question.purpose in _codes(provision, "purpose", PURPOSE_SYSTEM),
-        in_period=is_within(child(provision, "period"), question.at),
-        evidence=both(is_past(string(consent, "dateTime"), question.at), _patient_signed(consent)),
+        in_period=is_within(child(root, "period"), question.at),
+        evidence=both(is_past(string(consent, "dateTime"), question.at), bool(signers)),
+        is_proxy=bool(signers) and not _patient_signed(consent, signers),
+        labels=tuple(sorted(label for label in named if label and not is_everyday(label))),
+        limits_data="dataPeriod" in provision or bool(named and not named & RESTRICTED),
     )
 
 
@@ -228,18 +279,28 @@ def _organisation(actor: JsonObject, organisations: Mapping[str, OdsCode]) -> Od
 
 
 def _denies(consent: JsonObject, question: _Question) -> bool | None:
-    """Whether a nested denial touches this recipient and purpose.
+    """Whether a nested denial of all data touches this recipient and purpose."""
+    return either(*(_touches(d, question) for d in _denials(consent) if not _is_partial(d)))
 
-    Within a denial, elements are joined by AND and their values by OR; an element that is
-    absent spares nobody.
-    """
+
+def _withholds(consent: JsonObject, question: _Question) -> bool:
+    """Whether a nested denial of some data touches, or may touch, them."""
+    partial = (d for d in _denials(consent) if _is_partial(d))
+    return any(_touches(denial, question) is not False for denial in partial)
+
+
+def _denials(consent: JsonObject) -> list[JsonObject]:
     provision = child(consent, "provision") or {}
-    return either(
-        *(
-            both(_touches_recipient(denial, question), _touches_purpose(denial, question))
-            for denial in objects(provision, "provision")
-        )
-    )
+    return [e for e in objects(provision, "provision") if string(e, "type") == "deny"]
+
+
+def _is_partial(denial: JsonObject) -> bool:
+    return bool(objects(denial, "securityLabel")) or "dataPeriod" in denial
+
+
+def _touches(denial: JsonObject, question: _Question) -> bool | None:
+    """Elements are joined by AND and their values by OR; an absent element spares nobody."""
+    return both(_touches_recipient(denial, question), _touches_purpose(denial, question))
 
 
 def _touches_recipient(denial: JsonObject, question: _Question) -> bool | None:
@@ -256,13 +317,9 @@ def _touches_purpose(denial: JsonObject, question: _Question) -> bool | None:
     return False if ours else None
 
 
-def _patient_signed(consent: JsonObject) -> bool | None:
-    """Whether the patient is among the signers; unknown where others signed for the patient."""
-    signers = objects(consent, "performer")
-    if not signers:
-        return False
+def _patient_signed(consent: JsonObject, signers: Sequence[JsonObject]) -> bool:
     patient = child(consent, "patient") or {}
-    return True if any(_is_same(signer, patient) for signer in signers) else None
+    return any(_is_same(signer, patient) for signer in signers)
 
 
 def _is_same(one: JsonObject, other: JsonObject) -> bool:

@@ -12,6 +12,7 @@ Source: FHIR R4 Consent; IHE PCF for what a provision may hold.
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from gateway.consent.labels import label_of
 from gateway.referral.json import Json, JsonObject, child, objects
 
 Check: TypeAlias = Callable[[Json], bool]
@@ -100,19 +101,28 @@ _REFERENCE = _object(
 )
 _PERIOD = _object({"id": _text, "start": _text, "end": _text})
 _ACTOR = _object({"id": _text, "role": _CONCEPT, "reference": _REFERENCE})
+
+
+def _label(value: Json) -> bool:
+    """A security label that this house knows; another might mean anything."""
+    return _CODING(value) and isinstance(value, dict) and label_of(value) is not None
+
+
 _NESTED = _object(
     {
         "id": _text,
-        "type": _text,
+        "type": _one_of("permit", "deny"),
         "actor": _array(_ACTOR),
         "purpose": _array(_CODING),
+        "securityLabel": _array(_label),
+        "dataPeriod": _PERIOD,
     }
 )
 
 
-def _denial(value: Json) -> bool:
-    """A nested provision: this version reads denials, one level deep."""
-    return _NESTED(value) and isinstance(value, dict) and value.get("type") == "deny"
+def _exception(value: Json) -> bool:
+    """A nested provision, one level deep. One without a type says nothing certain."""
+    return _NESTED(value) and isinstance(value, dict) and "type" in value
 
 
 _PROVISION = _object(
@@ -122,7 +132,8 @@ _PROVISION = _object(
         "period": _PERIOD,
         "actor": _array(_ACTOR),
         "purpose": _array(_CODING),
-        "provision": _array(_denial),
+        "securityLabel": _array(_label),
+        "provision": _array(_exception),
     }
 )
 _CONSENT = _object(

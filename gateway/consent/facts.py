@@ -1,36 +1,30 @@
 """Facts: what a sharing decision may look at. True, False or unknown (None), never guessed.
 
-What enters: a referral, one candidate service, and the directory as of now. What leaves:
-one Facts value. Names are those of the sharing rules' fact vocabulary. A later source of a
-fact replaces one line here; a rule never learns where a fact came from.
+What enters: values that `gather` found, or that `vocabulary` read. What leaves: one Facts
+value. A rule never learns where a fact came from; a reason does, for whoever asks.
+The names are those of the sharing rules. Must never hold a value of the message itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from gateway.consent.directives import ConsentReading, ConsentState
-from gateway.referral.directory import (
-    Agreement,
-    AgreementKind,
-    AgreementStatus,
-    Practice,
-    Provider,
-    ProviderRole,
-    Purpose,
-    Service,
-    Switch,
-    SwitchValue,
-)
-from gateway.referral.model import IncomingReferral
+from gateway.consent.directives import ConsentState
+from gateway.referral.directory import AgreementKind, ProviderRole, Purpose, SwitchValue
 
 
 class Action(StrEnum):
-    """What is to be done with the data."""
+    """What is to be done with the data, or by the practice."""
 
     FORWARD = "forward"
     EXTRACT = "extract"
+    RELEASE_REPORT = "release_report"
+    WRITE_DOCUMENT = "write_document"
+    WRITE_BACK = "write_back"
+    READ_RECORD = "read_record"
+    ACTIVATE_AGREEMENT = "activate_agreement"
+    ACCEPT_SHARED_CARE = "accept_shared_care"
 
 
 class PurposeClass(StrEnum):
@@ -62,117 +56,209 @@ CLASS_OF: Mapping[str, PurposeClass] = {
 
 
 class AgreementFact(StrEnum):
-    """Where the agreement between practice and recipient stands; NONE: there is none."""
+    """Where the agreement between practice and recipient stands.
+
+    NONE: there is none that anybody signed; a proposal is none.
+    """
 
     NONE = "none"
-    PROPOSED = "proposed"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
 
 
+class AgreementChange(StrEnum):
+    """What the signing of an agreement would change."""
+
+    NONE = "none"
+    NEW = "new"
+    WIDENED = "widened"
+    RENEWAL = "renewal"
+
+
+class OnOff(StrEnum):
+    """Where a two-way switch stands."""
+
+    ON = "on"
+    OFF = "off"
+
+
+class Authority(StrEnum):
+    """By what right the signer consents. NONE: signed for somebody else, without proof."""
+
+    SELF = "self"
+    PROXY = "proxy"
+    NONE = "none"
+
+
+class Dissent(StrEnum):
+    """A recorded refusal to share, against the time of the explicit consent."""
+
+    NONE = "none"
+    BEFORE_CONSENT = "before-consent"
+    AFTER_CONSENT = "after-consent"
+
+
+class ReportKind(StrEnum):
+    """What kind of report is to be released. NONE: it is no report."""
+
+    NONE = "none"
+    FUNCTIONAL = "functional"
+    AMRA = "amra"
+    CLINICAL = "clinical"
+
+
+class Sight(StrEnum):
+    """Whether the employee saw the report first. NONE: nobody offered it."""
+
+    NONE = "none"
+    PENDING = "pending"
+    DECLINED = "declined"
+    AGREES = "agrees"
+    OBJECTS = "objects"
+
+
+class ReferralType(StrEnum):
+    """Who refers: the clinician, or the employer's management."""
+
+    CLINICAL = "clinical"
+    MANAGEMENT = "management"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where some facts came from, in which version, and as of when."""
+
+    name: str
+    version: str | None
+    as_of: datetime | None
+    facts: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that the rules of this version read. None means unknown.
+    """Everything that the rules read. None means unknown.
 
-    `agreement` and `consent` are None when their source could not tell; the members
-    `AgreementFact.NONE` and `ConsentState.NONE` mean that the source says there is none.
+    The members `none` of some lists mean that the source says there is none. Lists that the
+    rules do not close (`VOCABULARY` marks them) may hold any code, hence `str`.
     """
 
-    action: Action
-    purpose: str
-    registered: bool | None
-    deceased: bool | None
-    recipient_known: bool | None
-    recipient_assured: bool | None
-    recipient_role: ProviderRole | None
-    recipient_accepting: bool | None
-    agreement: AgreementFact | None
-    agreement_covers: bool | None
-    agreement_kind: AgreementKind | None
-    sw_secondary: SwitchValue | None
-    consent: ConsentState | None
-    consent_recipient: bool | None
-    consent_purpose: bool | None
-    consent_in_period: bool | None
-    consent_evidence: bool | None
-    payload_hash_ok: bool | None
+    action: Action | None = None
+    purpose: str | None = None
+    registered: bool | None = None
+    deceased: bool | None = None
+    s_flag: bool | None = None
+    authority: str | None = None
+    recipient_known: bool | None = None
+    recipient_assured: bool | None = None
+    recipient_role: str | None = None
+    recipient_accepting: bool | None = None
+    agreement: AgreementFact | None = None
+    agreement_covers: bool | None = None
+    agreement_kind: AgreementKind | None = None
+    sw_update_record: OnOff | None = None
+    sw_send_document: OnOff | None = None
+    sw_secondary: SwitchValue | None = None
+    sw_freeze: OnOff | None = None
+    consent: ConsentState | None = None
+    consent_recipient: bool | None = None
+    consent_purpose: bool | None = None
+    consent_in_period: bool | None = None
+    consent_evidence: bool | None = None
+    consent_labels: tuple[str, ...] | None = None
+    dissent: Dissent | None = None
+    type1: bool | None = None
+    ndoo: bool | None = None
+    anonymised: bool | None = None
+    s251: bool | None = None
+    specific_consent: bool | None = None
+    labels: tuple[str, ...] | None = None
+    sealed: bool | None = None
+    legal_restricted: bool | None = None
+    third_party: bool | None = None
+    minimum: bool | None = None
+    freetext_ok: bool | None = None
+    reason_hit: bool | None = None
+    report: str | None = None
+    sight: str | None = None
+    sight_days: int | None = None
+    employed: bool | None = None
+    absence_ok: bool | None = None
+    prior_12m: bool | None = None
+    funded: bool | None = None
+    legal_authorised: bool | None = None
+    honours_type1: bool | None = None
+    agr_change: AgreementChange | None = None
+    dpia: bool | None = None
+    sc_formal: bool | None = None
+    sc_resourced: bool | None = None
+    sc_support: bool | None = None
+    sc_capacity: bool | None = None
+    practice_is_employer: bool | None = None
+    referral_type: str | None = None
+    payload_from_record: bool | None = None
+    fresh: bool | None = None
+    payload_hash_ok: bool | None = None
+    sources: tuple[Source, ...] = ()
 
     @property
-    def purpose_class(self) -> PurposeClass:
+    def purpose_class(self) -> PurposeClass | None:
         """The purpose's class; an unlisted purpose has the class `?`."""
-        return CLASS_OF.get(self.purpose, PurposeClass.UNLISTED)
+        return None if self.purpose is None else CLASS_OF.get(self.purpose, PurposeClass.UNLISTED)
 
 
-def facts_about(  # noqa: PLR0913  # one argument for each source of facts
-    referral: IncomingReferral,
-    *,
-    purpose: str,
-    service: Service | None,
-    provider: Provider | None,
-    practice: Practice | None,
-    agreements: Iterable[Agreement],
-    reading: ConsentReading,
-    payload_hash_ok: bool | None,
-    at: datetime,
-) -> Facts:
-    """Gather the facts for forwarding one referral to one service.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """A fact that is true or false."""
 
-    Of `agreements`, those between others than this practice and provider do not count.
-    `reading` is what `directives.read_consents` made of the message's Consents for this
-    provider and purpose. `at` is the instant of the decision.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """A fact that is a whole number, not below nought."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """A fact that is a list of sensitivity labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """A fact that is one code of a list.
+
+    `is_open`: the list may grow outside this house; a code that it lacks is a code that no
+    rule names.
     """
-    here = practice.ods if practice else referral.requester
-    there = provider.ods if provider else None
-    agreement = _agreement_between(
-        (a for a in agreements if (a.practice, a.counterparty) == (here, there)), purpose
-    )
-    return Facts(
-        action=Action.FORWARD,
-        purpose=purpose,
-        registered=_registered(referral, practice),
-        deceased=referral.patient.deceased,
-        recipient_known=service is not None and provider is not None,
-        recipient_assured=_assured(provider, at),
-        recipient_role=provider.role if provider else None,
-        recipient_accepting=service.accepting if service else None,
-        agreement=AgreementFact(agreement.status) if agreement else AgreementFact.NONE,
-        agreement_covers=(purpose in agreement.purposes) if agreement else False,
-        agreement_kind=agreement.kind if agreement else None,
-        sw_secondary=practice.switches.get(Switch.SECONDARY_SHARING) if practice else None,
-        consent=reading.state,
-        consent_recipient=reading.recipient,
-        consent_purpose=reading.purpose,
-        consent_in_period=reading.in_period,
-        consent_evidence=reading.evidence,
-        payload_hash_ok=payload_hash_ok,
-    )
+
+    listed: type[StrEnum]
+    is_open: bool = False
 
 
-def _registered(referral: IncomingReferral, practice: Practice | None) -> bool | None:
-    """Whether the message says so; unknown where it names no practice, or several.
+Kind = Truth | Count | Labels | Codes
 
-    Nobody is registered at what is no practice here: a provider cannot refer to itself.
-    """
-    if practice is None:
-        return False
-    named = referral.patient.practices
-    if len(named) != 1 and (not named or practice.ods in named):
-        return None
-    return practice.ods in named
-
-
-def _assured(provider: Provider | None, at: datetime) -> bool | None:
-    if provider is None or provider.assured_until is None:
-        return None
-    return at.date() <= provider.assured_until
-
-
-def _agreement_between(agreements: Iterable[Agreement], purpose: str) -> Agreement | None:
-    """Pick the agreement that speaks for this purpose: covering before not, active first."""
-    ranked = sorted(
-        agreements,
-        key=lambda a: (purpose not in a.purposes, a.status is not AgreementStatus.ACTIVE, a.id),
-    )
-    return ranked[0] if ranked else None
+_OTHERS: Mapping[str, Kind] = {
+    "action": Codes(listed=Action),
+    "purpose": Codes(listed=Purpose, is_open=True),
+    "authority": Codes(listed=Authority, is_open=True),
+    "recipient_role": Codes(listed=ProviderRole, is_open=True),
+    "agreement": Codes(listed=AgreementFact),
+    "agreement_kind": Codes(listed=AgreementKind),
+    "sw_update_record": Codes(listed=OnOff),
+    "sw_send_document": Codes(listed=OnOff),
+    "sw_secondary": Codes(listed=SwitchValue),
+    "sw_freeze": Codes(listed=OnOff),
+    "consent": Codes(listed=ConsentState),
+    "consent_labels": Labels(),
+    "dissent": Codes(listed=Dissent),
+    "labels": Labels(),
+    "report": Codes(listed=ReportKind, is_open=True),
+    "sight": Codes(listed=Sight, is_open=True),
+    "sight_days": Count(),
+    "agr_change": Codes(listed=AgreementChange),
+    "referral_type": Codes(listed=ReferralType, is_open=True),
+}
+VOCABULARY: Mapping[str, Kind] = {
+    name: _OTHERS.get(name, Truth()) for name in Facts.__dataclass_fields__ if name != "sources"
+}
+"""Every fact by name, in the order of the reference, and what it may be when it is known."""

@@ -9,6 +9,7 @@ name, each given name, or both as one text. Source: BaRS Core, find resource.
 import unicodedata
 from collections.abc import Iterator
 
+from gateway.fhir.same_patient import is_nhs_number
 from gateway.referral.json import JsonObject, objects, string, strings
 from gateway.referral.model import Identifier
 
@@ -35,6 +36,36 @@ def demographic_names(patient: JsonObject) -> tuple[Identifier, ...]:
 def demographic_name(name: str, born: str, postcode: str) -> Identifier:
     """Name a person by one name, date of birth and postcode."""
     return Identifier(SYSTEM, f"{_plain(name)}|{born}|{_plain(postcode)}")
+
+
+def is_same_person(known: JsonObject, claimed: JsonObject) -> bool:
+    """Say whether a Patient is shown to be the one that is known.
+
+    Two NHS numbers must be equal, and two dates of birth. Where one of them has no number,
+    the dates of birth and a family name must be there and fit.
+    """
+    numbers, birth = (_numbers(known), _numbers(claimed)), _both(known, claimed, "birthDate")
+    if all(numbers):
+        return numbers[0] == numbers[1] and birth is not False
+    return birth is True and bool(_families(known) & _families(claimed))
+
+
+def _both(known: JsonObject, claimed: JsonObject, name: str) -> bool | None:
+    """Compare two texts; None where one is missing."""
+    one, other = string(known, name), string(claimed, name)
+    return one == other if one and other else None
+
+
+def _numbers(patient: JsonObject) -> set[str]:
+    return {
+        "".join(filter(str.isdigit, string(each, "value") or ""))
+        for each in objects(patient, "identifier")
+        if is_nhs_number(each)
+    }
+
+
+def _families(patient: JsonObject) -> set[str]:
+    return {_plain(string(name, "family") or "") for name in objects(patient, "name")} - {""}
 
 
 def _spellings(name: JsonObject) -> Iterator[str]:

@@ -75,8 +75,9 @@ def look_at(tree: JsonObject) -> Seen:
 
 _ASKED_ABOUT: Final = frozenset(
     {
-        "Coding", "Extension", "Identifier", "MessageHeader", "MessageHeader.destination",
-        "MessageHeader.source", "Meta", "Reference", "ServiceRequest",
+        "Coding", "Encounter", "Extension", "HealthcareService", "Identifier", "MessageHeader",
+        "MessageHeader.destination", "MessageHeader.source", "Meta", "Patient", "Reference",
+        "ServiceRequest",
     }
 )  # fmt: skip
 

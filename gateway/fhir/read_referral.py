@@ -5,9 +5,10 @@ a Bundle. What leaves: what decisions and routing need, and the tree itself, unt
 that is wrong is reported at once. No diagnostics quote the message.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
+from gateway.fhir.modifiers import modifier_faults
 from gateway.fhir.references import Index, Part, index
 from gateway.fhir.same_patient import is_nhs_number, stranger_faults
 from gateway.referral.identifiers import (
@@ -44,6 +45,8 @@ def read_referral(tree: JsonObject) -> IncomingReferral:
         *stranger_faults(tree, parts, request, patient),
         *_status_faults(request),
         *_meaning_faults(parts, request),
+        *modifier_faults(tree, parts),
+        *_use_case_faults(request),
         *_reason_faults(parts, request),
         *_performer_faults(parts, request),
     ]
@@ -99,42 +102,20 @@ def _status_faults(request: Part) -> Iterable[Fault]:
 
 
 def _meaning_faults(parts: Index, request: Part) -> Iterable[Fault]:
-    """Refuse what turns the meaning round. Source: FHIR R4, modifier elements.
-
-    A Consent is left to the sharing rules, which hold what they do not understand.
-    """
+    """Refuse what turns the meaning round. Source: FHIR R4, modifier elements."""
     if request.resource.get("doNotPerform") is True:
         yield Fault(
             code=IssueCode.INVARIANT,
             expression=f"{request.path}.doNotPerform",
             diagnostics="This asks that something is not done. A referral asks that it is.",
         )
-    for part in parts.parts:
-        if part.type != "Consent":
-            yield from _modifier_faults(part)
-        if part.type == "DocumentReference" and _is_withdrawn(part.resource):
+    for part in parts.of_type("DocumentReference"):
+        if _is_withdrawn(part.resource):
             yield Fault(
                 code=IssueCode.INVARIANT,
                 expression=f"{part.path}.status",
                 diagnostics="This document was entered in error. Send the referral without it.",
             )
-
-
-def _modifier_faults(part: Part) -> Iterable[Fault]:
-    if objects(part.resource, "modifierExtension"):
-        yield Fault(
-            code=IssueCode.EXTENSION,
-            expression=f"{part.path}.modifierExtension",
-            diagnostics="A modifier extension changes what a resource means, and none is"
-            " understood here. Send the referral without it.",
-        )
-    if "implicitRules" in part.resource:
-        yield Fault(
-            code=IssueCode.NOT_SUPPORTED,
-            expression=f"{part.path}.implicitRules",
-            diagnostics="Rules of the sender's own may change what a resource means, and none"
-            " are understood here. Send the referral without them.",
-        )
 
 
 def _is_withdrawn(document: JsonObject) -> bool:
@@ -218,10 +199,17 @@ def _identifiers(request: Part) -> tuple[Identifier, ...]:
 
 
 def _performer_faults(parts: Index, request: Part) -> Iterable[Fault]:
-    """A performer that leads nowhere must not be routed to somebody else."""
+    """A performer that leads nowhere must not be routed to somebody else, nor may two be."""
     if not objects(request.resource, "performer"):
         return
-    if _service_asked(parts, request) is None and _provider_asked(parts, request) is None:
+    if len(set(_services(parts, request))) > 1 or len(set(_providers(parts, request))) > 1:
+        yield Fault(
+            code=IssueCode.INVARIANT,
+            expression=f"{request.path}.performer",
+            diagnostics="The performers lead to different services. Name one; send one message"
+            " for each referral.",
+        )
+    elif _service_asked(parts, request) is None and _provider_asked(parts, request) is None:
         yield Fault(
             code=IssueCode.VALUE,
             expression=f"{request.path}.performer",
@@ -233,6 +221,14 @@ def _performer_faults(parts: Index, request: Part) -> Iterable[Fault]:
 
 def _service_asked(parts: Index, request: Part) -> DosServiceId | None:
     """Return the service id of the first performer that has one."""
+    try:
+        return DosServiceId(next(_services(parts, request), ""))
+    except ValueError:
+        return None
+
+
+def _services(parts: Index, request: Part) -> Iterator[str]:
+    """Name the services that performers lead to, as they are written."""
     for performer in objects(request.resource, "performer"):
         target = parts.follow(performer)
         identifiers = [child(performer, "identifier") or {}]
@@ -240,22 +236,22 @@ def _service_asked(parts: Index, request: Part) -> DosServiceId | None:
             identifiers += objects(target.resource, "identifier")
         for identifier in identifiers:
             if normal_system(string(identifier, "system") or "") == DOS_SERVICE_SYSTEM:
-                try:
-                    return DosServiceId(string(identifier, "value") or "")
-                except ValueError:
-                    return None
-    return None
+                yield (string(identifier, "value") or "").strip()
 
 
 def _provider_asked(parts: Index, request: Part) -> OdsCode | None:
+    return next(_providers(parts, request), None)
+
+
+def _providers(parts: Index, request: Part) -> Iterator[OdsCode]:
+    """Name the organisations that performers lead to."""
     for performer in objects(request.resource, "performer"):
         code = parts.organisation(performer)
         target = parts.follow(performer)
         if code is None and target is not None and target.type == "HealthcareService":
             code = parts.organisation(child(target.resource, "providedBy"))
         if code is not None:
-            return code
-    return None
+            yield code
 
 
 def _codings(request: Part, element: str) -> Iterable[JsonObject]:
@@ -266,12 +262,26 @@ def _codings(request: Part, element: str) -> Iterable[JsonObject]:
             yield from objects(concept, "coding")
 
 
+def _use_case_faults(request: Part) -> Iterable[Fault]:
+    """Of two use cases none may be chosen: each asks for other services and other checks."""
+    if len(set(_use_cases(request))) > 1:
+        yield Fault(
+            code=IssueCode.INVARIANT,
+            expression=f"{request.path}.category",
+            diagnostics="The category names more than one use case. Name one; send one message"
+            " for each referral.",
+        )
+
+
 def _use_case(request: Part) -> UseCase | None:
+    return next(_use_cases(request), None)
+
+
+def _use_cases(request: Part) -> Iterator[UseCase]:
     for coding in _codings(request, "category"):
         system = normal_system(string(coding, "system") or "")
         if system in _USE_CASE_SYSTEMS:
-            return UseCase(system, (string(coding, "code") or "").lower())
-    return None
+            yield UseCase(system, (string(coding, "code") or "").lower())
 
 
 def _codes(request: Part) -> tuple[str, ...]:

@@ -51,6 +51,9 @@ _OLDER: Final = frozenset(
 )
 """How the NHS number's system was written before FHIR R4, in lower case and with https."""
 
+_TYPES: Final = "http://terminology.hl7.org/CodeSystem/v2-0203"
+"""Where an identifier's type is coded; its code NH is that of a national number."""
+
 _VERSION: Final = re.compile(r"/_history/[^/]*$")
 _NAMED_TYPE: Final = re.compile(r"(?:^|/)([A-Z][A-Za-z]+)/[A-Za-z0-9\-.]{1,64}$")
 _NAMES_PATIENT: Final = re.compile(r"(?:^|/)Patient[/?]", re.IGNORECASE)
@@ -265,7 +268,12 @@ def _is_of_a_person(each: Visited) -> bool:
 
 
 def _is_any_nhs_number(identifier: JsonObject) -> bool:
-    """Whether an Identifier says that it is an NHS number, however its system is spelt."""
+    """Whether an Identifier says that it is an NHS number, by its system or by its type."""
+    kinds = objects(child(identifier, "type") or {}, "coding")
+    if any(
+        (string(k, "system"), (string(k, "code") or "").upper()) == (_TYPES, "NH") for k in kinds
+    ):
+        return True
     system = normal_system((string(identifier, "system") or "").strip()).lower().rstrip("/")
     return system == NHS_NUMBER_SYSTEM.lower() or system.replace("http:", "https:") in _OLDER
 

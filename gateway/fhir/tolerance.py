@@ -20,6 +20,7 @@ from typing import Final
 
 from gateway.errors import Fault, IssueCode, Severity
 from gateway.fhir import deviations as found
+from gateway.fhir import omissions as missing
 from gateway.fhir.faults import MAX_FAULTS
 from gateway.referral.json import JsonObject
 
@@ -253,6 +254,71 @@ TABLE: Final = (
         says="The API's document and the guide name different versions.",
         because="It is about headers.",
         normalised="gateway/inbound/media.py negotiates by the major version.",
+    ),
+    Tolerated(
+        key="entry-without-urn",
+        row="1.4",
+        says="An entry of a message has a fullUrl: urn:uuid and a UUID.",
+        because="Whatever leads nowhere is refused or named by itself, so that a name of"
+        " another form, or none where nobody asks for it, confuses nobody.",
+        normalised="gateway/fhir/references.py takes any fullUrl that is used once.",
+        find=missing.entries_without_a_urn,
+    ),
+    Tolerated(
+        key="message-without-profile",
+        row="1.4",
+        says="A message claims the profile BARSBundleMessage in Bundle.meta.profile. Add it.",
+        because="A message is held against the profiles of its kind, whatever it claims.",
+        normalised="gateway/fhir/examine.py chooses by the header.",
+        code=IssueCode.REQUIRED,
+        find=missing.messages_without_a_profile,
+    ),
+    Tolerated(
+        key="message-without-last-updated",
+        row="1.4",
+        says="A message says in Bundle.meta.lastUpdated when it was last changed. Add it.",
+        because="No rule here reads it.",
+        normalised="Kept as sent.",
+        code=IssueCode.REQUIRED,
+        find=missing.messages_without_a_time_of_change,
+    ),
+    Tolerated(
+        key="encounter-without-journey",
+        row="1.4",
+        says="Encounter.episodeOfCare names the journey. Add its id, so that those who follow"
+        " can tell which referrals belong together.",
+        because="Official examples leave it out, and a referral is understood without it.",
+        normalised="Kept as sent; no journey's id is made up.",
+        code=IssueCode.REQUIRED,
+        find=missing.encounters_without_a_journey,
+    ),
+    Tolerated(
+        key="unverified-nhs-number",
+        row="1.5",
+        says="BaRS sends an NHS number with its verification status: present and verified, or"
+        " present but not traced. State it, or leave the number out.",
+        because="Who the patient is, is what the practice states; a destination that needs a"
+        " traced number sees that none is stated.",
+        normalised="Kept as sent; no status is made up.",
+        code=IssueCode.REQUIRED,
+        find=missing.nhs_numbers_without_a_good_status,
+    ),
+    Tolerated(
+        key="patient-without-first-contact",
+        row="1.5",
+        says="The Patient has exactly one contact whose ContactRank is 1. Say who is called first.",
+        because="Some patients have nobody, and a referral is understood without it.",
+        normalised="Kept as sent.",
+        code=IssueCode.REQUIRED,
+        find=missing.patients_without_a_first_contact,
+    ),
+    Tolerated(
+        key="service-not-active",
+        row="1.4",
+        says="The HealthcareService says that it is active. Set active to true.",
+        because="Whether a service takes referrals is what the gateway's own directory says.",
+        normalised="gateway/fhir/read_referral.py takes the service's id only.",
+        find=missing.services_that_are_not_active,
     ),
 )
 

@@ -52,6 +52,7 @@ STATUSES: Mapping[type[GatewayError], Status] = {
     errors.NotFoundError: Status(http=404, code="REC_NOT_FOUND", issue=IssueCode.NOT_FOUND),
     errors.ManyFoundError: Status(http=404, code="REC_NOT_FOUND", issue=IssueCode.MULTIPLE_MATCHES),
     errors.DuplicateRequestError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.DUPLICATE),
+    errors.RequestIdReusedError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
     errors.TooEarlyError: Status(http=425, code="REC_TOO_EARLY", issue=IssueCode.DUPLICATE),
     errors.PreconditionFailedError: Status(http=412, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
     errors.IllegalMoveError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.CONFLICT),

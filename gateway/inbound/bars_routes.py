@@ -62,8 +62,8 @@ def process_message() -> flask.Response:
     """
     with access_recorded(Door.BARS, flask.g.sender):
         check_who_asks(flask.g.sender)
-    sent = envelope(Door.BARS, flask.g.sender, ids_required=True)
-    with taken_up(sent) as before:
+    arrived = envelope(Door.BARS, flask.g.sender, ids_required=True)
+    with taken_up(arrived) as (sent, before):
         if before is not None:
             raise DuplicateRequestError("this message was received and processed before")
         check_accept()
@@ -85,7 +85,7 @@ def _processed(tree: JsonObject, sent: Envelope) -> Receipt:
     if not service_is_known(target, house().gateway):
         raise NotFoundError("no service here has the id of NHSD-Target-Identifier")
     if meaning is Meaning.CANCELLATION:
-        return _taken_back(message, sent)
+        return _taken_back(message, target, sent)
     return _accepted(message, target, sent)
 
 
@@ -106,14 +106,15 @@ def _accepted(message: Message, target: DosServiceId, sent: Envelope) -> Receipt
     return accept_referral(referral, sent, house().gateway)
 
 
-def _taken_back(message: Message, sent: Envelope) -> Receipt:
+def _taken_back(message: Message, target: DosServiceId, sent: Envelope) -> Receipt:
     notice = read_notice(message)
     cancellation = Cancellation(
         id=notice.id,
         names=(notice.identifiers, notice.origin),
         status=notice.status,
-        nhs_number=notice.nhs_number,
+        patient=notice.patient,
         person_at=notice.person_at,
+        service=target,
         known_version=None,
     )
     return cancel_referral(cancellation, sent, house().gateway)

@@ -20,29 +20,43 @@ from gateway.referral.json import JsonObject
 WRITTEN_ON = "2026-11-22"
 """When what is stated here last changed."""
 
-_DEFINITION = (("read", "search-type"), (("_id", "token"), ("url", "uri"), ("name", "string")))
+_READ = ("read", "search-type")
+_DEFINITION = (_READ, (("_id", "token"), ("url", "uri"), ("name", "string")))
 SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
     "ServiceRequest": (
         ("create", "read", "vread", "update", "history-instance", "search-type"),
         (
             ("identifier", "token"),
-            ("patient", "reference"),
             ("status", "token"),
             ("_id", "token"),
             ("_lastUpdated", "date"),
         ),
     ),
-    "Task": (("read", "search-type"), (("_lastUpdated", "date"),)),
-    "MessageDefinition": (_DEFINITION[0], (("context", "token"), *_DEFINITION[1])),
+    "Task": (_READ, (("_lastUpdated", "date"),)),
+    "MessageDefinition": (_READ, (("context", "token"),)),
     "StructureDefinition": _DEFINITION,
     "ValueSet": _DEFINITION,
     "CodeSystem": _DEFINITION,
     "OperationDefinition": _DEFINITION,
 }
-"""For each resource type: its interactions, and its search parameters with their types."""
+"""For each resource type: its interactions, and those of its search parameters, with their
+types, by which alone it can be searched."""
+
+_DOCUMENTATION = {
+    "ServiceRequest": "Only a practice's own referrals are found. A person is found by"
+    " patient:identifier (NHS number, system|value), or by patient:name, patient:birthdate and"
+    " patient:address-postalcode together; each may be chained instead (patient.identifier)."
+    " The parameter patient itself, a reference, is not supported. An update takes a referral"
+    " back and changes nothing else. A creation may be conditional on one identifier.",
+    "MessageDefinition": "A search is about one service, and needs its id as a context, beside"
+    " which go the use case as another context, _id, url or name; and it needs the token of one"
+    " who may send a referral. A definition is read by anyone.",
+}
 
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-_VERSIONED = frozenset({"ServiceRequest", "Task"})
+_VERSIONING = {"ServiceRequest": "versioned-update", "Task": "versioned"}
+"""How types are versioned. Those that are know If-None-Match, and an update wants If-Match."""
+
 _CREATED_ONCE = frozenset({"ServiceRequest"})
 """Types that take If-None-Exist."""
 
@@ -105,8 +119,10 @@ def _resource(name: str, profiles: Profiles) -> dict[str, Any]:
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         **({"supportedProfile": held} if held else {}),
+        **({"documentation": _DOCUMENTATION[name]} if name in _DOCUMENTATION else {}),
         "interaction": [{"code": code} for code in interactions],
-        "versioning": "versioned" if name in _VERSIONED else "no-version",
+        "versioning": _VERSIONING.get(name, "no-version"),
+        **({"conditionalRead": "not-match"} if name in _VERSIONING else {}),
         **({"conditionalCreate": True} if name in _CREATED_ONCE else {}),
         "searchParam": [{"name": each, "type": kind} for each, kind in parameters],
         **({"operation": _operations(_OPERATIONS_OF[name])} if name in _OPERATIONS_OF else {}),

@@ -78,6 +78,12 @@ def check_accept(*, counts: bool = False) -> None:
         flask.g.part = _asked_part(counts=counts)
 
 
+def is_only_counted() -> bool:
+    """Whether the caller asked for the total alone, so that there are no pages."""
+    part: Part = flask.g.get("part", Part())
+    return part.summary is Summary.COUNT
+
+
 def body_tree(body: bytes) -> JsonObject:
     """Read a body in the format that its headers name.
 
@@ -103,7 +109,9 @@ def to_response(answer: Answer) -> flask.Response:
     a reader is then told of an error, whereas what was accepted is never called an error.
     """
     if answer.body is None:
-        return flask.Response(status=answer.http, headers=dict(answer.headers))
+        empty = flask.Response(status=answer.http, headers=dict(answer.headers))
+        del empty.headers["Content-Type"]  # of nothing there is no type
+        return empty
     media = _media_or_json()
     part: Part = flask.g.get("part", Part())
     body = part_of(answer.body, part)
@@ -119,6 +127,14 @@ def to_response(answer: Answer) -> flask.Response:
     response.headers.update(answer.headers)
     response.vary.add("Accept")
     return response
+
+
+def unless_known(answer: Answer) -> Answer:
+    """Leave the body out where the caller says that it has this version (If-None-Match)."""
+    etag = answer.headers.get("ETag", "").removeprefix("W/").strip('"')
+    if flask.request.if_none_match.contains_weak(etag):
+        return Answer(http=304, body=None, headers=answer.headers)
+    return answer
 
 
 def _media_or_json() -> Media:

@@ -5,7 +5,7 @@ What enters: a search or an id. What leaves: ServiceRequests of the caller's own
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 
 import flask
@@ -17,7 +17,7 @@ from gateway.fhir.service_request import history, service_request_of
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.media import check_accept, to_response
+from gateway.inbound.media import check_accept, to_response, unless_known
 from gateway.inbound.search import (
     after,
     count,
@@ -114,11 +114,26 @@ def search_referrals() -> flask.Response:
     found = [(kept.referral.id, present_version(kept)) for kept in page]
     last = page[-1].referral if len(page) == wanted.limit else None
     place = (last.content_at, str(last.id)) if last else None
-    if last and wanted.nhs_number:
-        given = {**given, "_subject": [last.subject]}
-    if last and wanted.person:
-        given = {**given, "_person": [mark_of(wanted.person, house().gateway)]}
-    return to_response(Answer(http=200, body=page_of("ServiceRequest", found, total, given, place)))
+    links = _linked(given, wanted, page[0].referral.subject if page else None)
+    return to_response(Answer(http=200, body=page_of("ServiceRequest", found, total, links, place)))
+
+
+def _linked(
+    given: Mapping[str, list[str]], wanted: Wanted, subject: Handle | None
+) -> Mapping[str, list[str]]:
+    """Make the parameters of the links: a person is in them by a mark only, or they are bare.
+
+    A link without its person would be another search, or none at all. So where an NHS number
+    found nobody, and hence no handle, the self link is the address alone.
+    """
+    links = {name: values for name, values in given.items() if not name.startswith("patient")}
+    if wanted.nhs_number:
+        if subject is None:
+            return {}
+        links["_subject"] = [subject]
+    if wanted.person:
+        links["_person"] = [mark_of(wanted.person, house().gateway)]
+    return links
 
 
 def _versions(referral_id: str) -> list[JsonObject]:
@@ -133,9 +148,7 @@ def _shown(version: JsonObject) -> Answer:
     meta = child(version, "meta") or {}
     etag = f'W/"{string(meta, "versionId")}"'
     headers = {"ETag": etag, "Last-Modified": http_date(_moment(meta))}
-    if flask.request.if_none_match.contains_weak(etag.removeprefix("W/").strip('"')):
-        return Answer(http=304, body=None, headers=headers)
-    return Answer(http=200, body=version, headers=headers)
+    return unless_known(Answer(http=200, body=version, headers=headers))
 
 
 def _moment(meta: JsonObject) -> datetime:
@@ -195,9 +208,14 @@ def _person(given: Mapping[str, list[str]]) -> Identifier | None:
             )
         )
     born = born.removeprefix("eq")
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", born):
-        raise malformed("patient:birthdate", "a date such as 1980-01-31")
-    return demographic_name(name, born, postcode)
+    day = read("patient:birthdate", "a date such as 1980-01-31", partial(_day, born))
+    return demographic_name(name, day.isoformat(), postcode)
+
+
+def _day(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise ValueError
+    return date.fromisoformat(text)
 
 
 def _mark(text: str) -> bytes:

@@ -6,10 +6,9 @@ authenticate, take up once, read, accept, answer.
 
 import re
 from collections.abc import Sequence
-from itertools import islice
-from urllib.parse import unquote_plus
 
 import flask
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.http import http_date
 
 from gateway.errors import (
@@ -26,21 +25,27 @@ from gateway.fhir.outcome import operation_outcome
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.service_request import instant, service_request_of
 from gateway.fhir.task import gateway_hop
+from gateway.fhir.validate import validate
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
 from gateway.inbound.media import body_tree, check_accept, to_response
 from gateway.inbound.request import envelope, read_body, taken_up
-from gateway.inbound.search import own_id, own_token
+from gateway.inbound.search import own_id, parameters, single
+from gateway.inbound.transaction import check_transaction, unless, unless_of
 from gateway.journey.accept import accept_referral
 from gateway.journey.cancel import Cancellation, cancel_referral
 from gateway.journey.look_up import own_referral, present_version
 from gateway.referral.directory import Scope
 from gateway.referral.json import Json, JsonObject, child, objects, string
 from gateway.referral.lifecycle import ReferralState, RequestStatus
-from gateway.referral.model import Door, Identifier, Receipt
+from gateway.referral.model import Door, Receipt
 
 _LINES = {200: "200 OK", 201: "201 Created", 202: "202 Accepted"}
+_ONLY_CREATE = (
+    "A referral is validated as one that is sent anew, against the profiles in force here: give"
+    " the resource, and mode=create or no mode. No other profile, mode or parameter is supported."
+)
 _TAKEN_BACK = (RequestStatus.REVOKED.value, RequestStatus.ENTERED_IN_ERROR.value)
 
 routes = flask.Blueprint("referrals", __name__)
@@ -54,12 +59,12 @@ def post_referral() -> flask.Response:
     With If-None-Exist it is taken only where the sender has none of that identifier yet.
     """
     check_accept()
-    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-    with taken_up(sent) as before:
+    arrived = envelope(Door.REST, flask.g.sender, ids_required=False)
+    with taken_up(arrived) as (sent, before):
         tree, warnings = read_body(sent)
-        unless = _unless(flask.request.headers.get("If-None-Exist"), None)
+        condition = unless(flask.request.headers.get("If-None-Exist"), None)
         receipt = before or accept_referral(
-            read_referral(_taken(tree)), sent, house().gateway, unless=unless
+            read_referral(_taken(tree)), sent, house().gateway, unless=condition
         )
     return to_response(_receipt_answer(receipt, tree, warnings))
 
@@ -69,12 +74,12 @@ def post_referral() -> flask.Response:
 def post_transaction() -> flask.Response:
     """Take a referral as a FHIR transaction: all of it, or nothing."""
     check_accept()
-    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-    with taken_up(sent) as before:
+    arrived = envelope(Door.REST, flask.g.sender, ids_required=False)
+    with taken_up(arrived) as (sent, before):
         tree, warnings = read_body(sent)
-        _check_transaction(tree)
+        check_transaction(tree)
         receipt = before or accept_referral(
-            read_referral(tree), sent, house().gateway, unless=_unless_of(tree)
+            read_referral(tree), sent, house().gateway, unless=unless_of(tree)
         )
     return to_response(_transaction_answer(receipt, tree, warnings))
 
@@ -87,8 +92,8 @@ def take_back(referral_id: str) -> flask.Response:
     Nothing else of it can be changed. If-Match names the version that the sender has read.
     """
     check_accept()
-    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
-    with taken_up(sent) as before:
+    arrived = envelope(Door.REST, flask.g.sender, ids_required=False)
+    with taken_up(arrived) as (sent, before):
         tree, _ = read_body(sent)
         receipt = before or cancel_referral(_cancellation(tree, referral_id), sent, house().gateway)
     kept = own_referral(flask.g.sender, receipt.referral.id, house().gateway)
@@ -101,6 +106,8 @@ def validate_referral() -> flask.Response:
     """Say what the door would say of a message; nothing is stored, sent or decided."""
     check_accept()
     sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+    if single(parameters(frozenset({"mode"})), "mode") not in (None, "create"):
+        raise ParameterError(Fault(code=IssueCode.NOT_SUPPORTED, diagnostics=_ONLY_CREATE))
     tree = body_tree(sent.body)
     if string(tree, "resourceType") == "Parameters":
         tree = _parameter(tree)
@@ -122,26 +129,65 @@ def validate_referral() -> flask.Response:
     return to_response(Answer(http=200, body=operation_outcome(found, code=None)))
 
 
+@routes.route("/ServiceRequest/$validate", methods=["GET", "PUT"])
+@needs(Scope.REFERRAL_CREATE)
+def only_posted() -> flask.Response:
+    """Say that the operation is posted; it is no ServiceRequest of that id.
+
+    Raises:
+        MethodNotAllowed: always.
+    """
+    raise MethodNotAllowed(["POST"])
+
+
 def _parameter(tree: JsonObject) -> JsonObject:
-    """Take the resource out of the operation's Parameters. Source: FHIR R4, $validate."""
-    for parameter in objects(tree, "parameter"):
+    """Take the resource out of the operation's Parameters. Source: FHIR R4, $validate.
+
+    Raises:
+        InvalidMessageError: they are no valid Parameters, or ask for more than is done here.
+    """
+    faults = [f for f in validate(_wrapping(tree)) if f.severity is Severity.ERROR]
+    found = []
+    for position, parameter in enumerate(objects(tree, "parameter")):
         resource = child(parameter, "resource")
         if string(parameter, "name") == "resource" and resource is not None:
-            return resource
-    raise InvalidMessageError(
-        Fault(
-            code=IssueCode.REQUIRED,
-            expression="Parameters.parameter",
-            diagnostics="Send what is to be validated as the parameter resource, or alone.",
+            found.append(resource)
+        elif (string(parameter, "name"), string(parameter, "valueCode")) != ("mode", "create"):
+            where = f"Parameters.parameter[{position}]"
+            fault = Fault(code=IssueCode.NOT_SUPPORTED, expression=where, diagnostics=_ONLY_CREATE)
+            faults.append(fault)
+    if len(found) != 1:
+        faults.append(
+            Fault(
+                code=IssueCode.REQUIRED,
+                expression="Parameters.parameter",
+                diagnostics="Send what is to be validated as the one parameter resource, or alone.",
+            )
         )
-    )
+    if faults:
+        raise InvalidMessageError(*faults[: MAX_FAULTS + 1])
+    return found[0]
+
+
+def _wrapping(tree: JsonObject) -> JsonObject:
+    """Return Parameters without what is in them, which is examined by itself."""
+    sent = tree.get("parameter")
+    if not isinstance(sent, list):
+        return tree
+    kept: list[Json] = [
+        {**each, "resource": {"resourceType": "Parameters"}}
+        if isinstance(each, dict) and isinstance(each.get("resource"), dict)
+        else each
+        for each in sent
+    ]
+    return {**tree, "parameter": kept}
 
 
 def _taken(tree: JsonObject) -> JsonObject:
     """Take a ServiceRequest with contained resources, or a Bundle that brings one."""
     kind = string(tree, "resourceType")
     if kind == "Bundle" and string(tree, "type") == "transaction":
-        _check_transaction(tree)
+        check_transaction(tree)
         return tree
     if kind == "ServiceRequest" or (kind == "Bundle" and string(tree, "type") == "collection"):
         return tree
@@ -151,66 +197,6 @@ def _taken(tree: JsonObject) -> JsonObject:
             expression=kind,
             diagnostics="Send a ServiceRequest with contained resources, or a Bundle of the type"
             " transaction or collection with one. A message goes to $process-message.",
-        )
-    )
-
-
-def _check_transaction(tree: JsonObject) -> None:
-    """A transaction creates: this door offers no other change."""
-    if string(tree, "resourceType") != "Bundle" or string(tree, "type") != "transaction":
-        raise InvalidMessageError(
-            Fault(
-                code=IssueCode.INVALID,
-                expression="Bundle.type",
-                diagnostics="Send a Bundle of the type transaction that brings one referral.",
-            )
-        )
-    others = (
-        position for position, entry in enumerate(objects(tree, "entry")) if not _is_create(entry)
-    )
-    faults = [
-        Fault(
-            code=IssueCode.NOT_SUPPORTED,
-            expression=f"Bundle.entry[{position}].request",
-            diagnostics="A referral's transaction creates: method POST, url the resource type.",
-        )
-        for position in islice(others, MAX_FAULTS + 1)
-    ]
-    if faults:
-        raise InvalidMessageError(*faults)
-
-
-def _is_create(entry: JsonObject) -> bool:
-    request = child(entry, "request") or {}
-    kind = string(child(entry, "resource") or {}, "resourceType")
-    return (string(request, "method"), string(request, "url")) == ("POST", kind)
-
-
-def _unless_of(tree: JsonObject) -> Identifier | None:
-    """Read the condition on the creation of a transaction's ServiceRequest."""
-    for position, entry in enumerate(objects(tree, "entry")):
-        if string(child(entry, "resource") or {}, "resourceType") == "ServiceRequest":
-            where = f"Bundle.entry[{position}].request.ifNoneExist"
-            return _unless(string(child(entry, "request") or {}, "ifNoneExist"), where)
-    return None
-
-
-def _unless(condition: str | None, where: str | None) -> Identifier | None:
-    """Read the search of a conditional creation: one identifier, system and value.
-
-    Raises:
-        ParameterError: it is another search.
-    """
-    if not condition:
-        return None
-    name, _, text = condition.strip().removeprefix("?").partition("=")
-    if name == "identifier" and "|" in text and not {"&", ","} & set(text):
-        return own_token("identifier", unquote_plus(text))
-    raise ParameterError(
-        Fault(
-            code=IssueCode.NOT_SUPPORTED,
-            expression=where,
-            diagnostics="A creation may be conditional on one identifier: identifier=system|value.",
         )
     )
 
@@ -234,9 +220,9 @@ def _cancellation(tree: JsonObject, referral_id: str) -> Cancellation:
     kept = own_referral(flask.g.sender, wanted, house().gateway)
     present = present_version(kept)
     changed = {k for k in present.keys() | tree.keys() if present.get(k) != tree.get(k)}
-    if changed - {"meta", "status", "reasonCode", "contained"} or (
-        string(tree, "status") not in _TAKEN_BACK
-    ):
+    if "contained" not in tree:
+        changed -= {"contained"}  # whoever read it without need not send it back
+    if changed - {"meta", "status", "reasonCode"} or (string(tree, "status") not in _TAKEN_BACK):
         raise UnsupportedMessageError(
             Fault(
                 code=IssueCode.NOT_SUPPORTED,
@@ -250,8 +236,9 @@ def _cancellation(tree: JsonObject, referral_id: str) -> Cancellation:
         id=wanted,
         names=(),
         status=RequestStatus(string(tree, "status") or ""),
-        nhs_number=None,
+        patient=None,
         person_at="ServiceRequest.subject",
+        service=None,
         known_version=_known_version(),
     )
 

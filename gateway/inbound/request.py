@@ -171,22 +171,23 @@ def access_recorded(door: Door, sender: Sender) -> Iterator[None]:
 
 
 @contextmanager
-def taken_up(sent: Envelope) -> Iterator[Receipt | None]:
+def taken_up(unclaimed: Envelope) -> Iterator[tuple[Envelope, Receipt | None]]:
     """Take a request up once: see `journey.take_up`.
 
     Whatever refuses an authenticated sender's message is recorded, and told again to a
     repeat. What ends without an answer (no database, no time) may be sent again at once.
 
-    Yields: the receipt of the same request before; None: go on.
+    Yields: the envelope, its id claimed; and the receipt of the same request before, or
+        None: go on.
     """
     gateway = house().gateway
     try:
-        receipt = take_up(sent, gateway)
+        sent, receipt = take_up(unclaimed, gateway)
     except StateError as refusal:
-        reject(sent, codes_of(refusal, sent.door), gateway, told=None)
+        reject(unclaimed, codes_of(refusal, unclaimed.door), gateway, told=None)
         raise
     try:
-        yield receipt
+        yield sent, receipt
     except (MessageError, NotTheRequesterError, StateError) as refusal:
         codes = codes_of(refusal, sent.door)
         if receipt is not None:
@@ -259,13 +260,16 @@ def check_who_asks(sender: Sender) -> None:
 
 
 def echo_ids(response: flask.Response) -> flask.Response:
-    """Carry both X- ids in every answer: the sender's own, as spelt, where they were good."""
+    """Carry both X- ids in every answer: the sender's own, as spelt, where they were good.
+
+    In the place of one that is missing or malformed goes the one that the request was given,
+    or, where it was refused before that, a fresh one.
+    """
     names = ("X-Request-Id", "X-Correlation-Id")
     for name, given in zip(names, flask.g.get("ids") or (None, None), strict=True):
         sent = flask.request.headers.get(name)
-        value = sent if sent and _is_uuid(sent) else given
-        if value:
-            response.headers[name] = value
+        own = sent if sent and _is_uuid(sent) else given
+        response.headers[name] = own or str(uuid.uuid4())
     return response
 
 

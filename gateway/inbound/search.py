@@ -18,7 +18,7 @@ import flask
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
 from gateway.fhir.service_request import searchset
 from gateway.inbound.house import house
-from gateway.inbound.media import SHAPING
+from gateway.inbound.media import SHAPING, is_only_counted
 from gateway.referral.identifiers import (
     NHS_NUMBER_SYSTEM,
     NhsNumber,
@@ -66,8 +66,16 @@ def parameters(known: frozenset[str]) -> Mapping[str, list[str]]:
 
 
 _DATE = re.compile(
-    r"(?P<prefix>eq|ge|gt|le|lt)?(?P<moment>\d{4}-\d{2}-\d{2}"
-    r"(?P<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+ -]\d{2}:\d{2}))?)"
+    r"(?P<prefix>[a-z]{2})?(?P<moment>[0-9]{4}(?P<month>-[0-9]{2}(?P<day>-[0-9]{2}"
+    r"(?P<time>T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+ -][0-9]{2}:[0-9]{2}))?)?)?)"
+)
+_AS = {"sa": "gt", "eb": "lt"}
+"""Starts after, ends before: for an instant, which has no length, the same as gt and lt."""
+_WITHOUT_ORDER = frozenset({"ne", "ap"})
+_PREFIXES = frozenset({"eq", "ge", "gt", "le", "lt"})
+_NO_SUCH_PREFIX = (
+    "The prefixes ne and ap of _lastUpdated are not supported here. Give the ends of the period"
+    " with ge and lt."
 )
 
 
@@ -77,11 +85,14 @@ def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | 
     before: datetime | None = None
     for text in given.get("_lastUpdated", []):
         found = _DATE.fullmatch(text)
-        if found is None:
+        prefix = (found and found["prefix"]) or "eq"
+        prefix = _AS.get(prefix, prefix)
+        if prefix in _WITHOUT_ORDER:
+            raise ParameterError(Fault(code=IssueCode.NOT_SUPPORTED, diagnostics=_NO_SUCH_PREFIX))
+        if found is None or prefix not in _PREFIXES:
             raise malformed("_lastUpdated", "a date or time such as ge2026-01-31 or"
                              " gt2026-01-31T09:00:00Z")  # fmt: skip
         start, end = _moments(found)
-        prefix = found["prefix"] or "eq"
         if prefix in ("ge", "gt", "eq"):
             since = max(since or _EARLIEST, end if prefix == "gt" else start)
         if prefix in ("le", "lt", "eq"):
@@ -92,8 +103,12 @@ def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | 
 def _moments(found: re.Match[str]) -> tuple[datetime, datetime]:
     """Return the first instant of a date or time, and the first one after it."""
     text = found["moment"].replace(" ", "+")  # an unescaped + arrives as a blank
-    moment = read("_lastUpdated", "a real date", lambda: _instant(text))
-    return moment, moment + (timedelta(microseconds=1) if found["time"] else timedelta(days=1))
+    whole = text + ("" if found["day"] else "-01" if found["month"] else "-01-01")
+    moment = read("_lastUpdated", "a real date", lambda: _instant(whole))
+    if found["day"]:
+        return moment, moment + (timedelta(microseconds=1) if found["time"] else timedelta(days=1))
+    month = moment.month % 12 + 1 if found["month"] else 1
+    return moment, moment.replace(year=moment.year + (month == 1), month=month)
 
 
 def _instant(text: str) -> datetime:
@@ -167,7 +182,7 @@ def page_of(
     kept = {n: v for n, v in given.items() if not n.startswith("patient") and n not in _UNLINKED}
     self_url = f"{base_url}/{kind}" + (f"?{urlencode(kept, doseq=True)}" if kept else "")
     next_url = None
-    if place is not None:
+    if place is not None and not is_only_counted():
         mark = base64.urlsafe_b64encode(f"{place[0].isoformat()}|{place[1]}".encode()).decode()
         next_url = f"{base_url}/{kind}?{urlencode({**kept, '_after': mark}, doseq=True)}"
     return searchset(

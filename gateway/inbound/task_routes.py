@@ -10,7 +10,7 @@ from gateway.fhir.task import gateway_hop, provider_hop
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.media import check_accept, to_response
+from gateway.inbound.media import check_accept, to_response, unless_known
 from gateway.inbound.search import after, count, own_id, page_of, parameters, period
 from gateway.journey.look_up import Hop, own_hop, own_hops
 from gateway.referral.directory import Scope
@@ -24,11 +24,12 @@ routes = flask.Blueprint("tasks", __name__)
 @routes.get("/Task/<hop_id>")
 @needs(Scope.TASK_READ)
 def get_task(hop_id: str) -> flask.Response:
-    """Show one hop."""
+    """Show one hop, unless the caller says that it has this version (If-None-Match)."""
     check_accept()
     hop = own_hop(flask.g.sender, own_id(hop_id), house().gateway)
     version = hop.delivery.version if hop.delivery else hop.referral.version
-    return to_response(Answer(http=200, body=_task(hop), headers={"ETag": f'W/"{version}"'}))
+    answer = Answer(http=200, body=_task(hop), headers={"ETag": f'W/"{version}"'})
+    return to_response(unless_known(answer))
 
 
 @routes.get("/Task")

@@ -19,12 +19,16 @@ from gateway.errors import (
     NotFoundError,
     PreconditionFailedError,
 )
+from gateway.fhir.demographics import is_same_person
+from gateway.fhir.references import index
+from gateway.fhir.text import read_resource
 from gateway.journey.gateway import Gateway
 from gateway.journey.recall import close_cancelled, queue_recall, stop
 from gateway.ledger.entry import HoldResolved, ReferralCancelled
 from gateway.ledger.kinds import Cancellation as LedgerCancellation
 from gateway.ledger.kinds import Door as LedgerDoor
-from gateway.referral.identifiers import NhsNumber, ReferralId
+from gateway.referral.identifiers import DosServiceId, OdsCode, ReferralId
+from gateway.referral.json import JsonObject
 from gateway.referral.lifecycle import (
     CANCELLED,
     DeliveryKind,
@@ -33,27 +37,31 @@ from gateway.referral.lifecycle import (
     RequestStatus,
 )
 from gateway.referral.model import Delivery, Envelope, Identifier, Receipt, Referral
-from gateway.store import decisions, deliveries, persons, referrals, requests
+from gateway.store import decisions, deliveries, referrals, requests
+from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 
 _TRIES = 5
-_GONE = (DeliveryState.DELIVERED, DeliveryState.IN_FLIGHT)
+_LEFT_AS_IT_IS = (ReferralState.IN_FLIGHT, ReferralState.RECALLING, ReferralState.CLOSED)
+"""Its worker goes on from there; its service is being told already; it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cancellation:
     """What a message says of the referral that it takes back.
 
-    It is found by `id`, else by the first group of `names` that fits one. `nhs_number`, where
-    given, must be the referred person's, who stands at `person_at` (FHIRPath).
-    `known_version` is the version that the sender knows, where it says so.
+    It is found by `id`, else by the first group of `names` that fits one. `patient`, where
+    given, must be the person of the referral, and stands at `person_at` (FHIRPath).
+    `service`, where given, must be the one that the referral is for. `known_version` is the
+    version that the sender knows, where it says so.
     """
 
     id: ReferralId | None
     names: Sequence[Sequence[Identifier]]
     status: RequestStatus
-    nhs_number: NhsNumber | None
+    patient: JsonObject | None
     person_at: str
+    service: DosServiceId | None
     known_version: int | None
 
 
@@ -109,6 +117,7 @@ def _find(tx: Transaction, wanted: Cancellation, envelope: Envelope) -> Referral
     if wanted.id is not None:
         found = referrals.find(tx, wanted.id)
         if found is not None and found.practice == practice:
+            _check_names(tx, found, wanted, practice)
             return found
     for names in wanted.names:
         ids = referrals.find_named(tx, practice, names)
@@ -121,15 +130,29 @@ def _find(tx: Transaction, wanted: Cancellation, envelope: Envelope) -> Referral
     raise NotFoundError(msg)
 
 
+def _check_names(tx: Transaction, found: Referral, wanted: Cancellation, of: OdsCode) -> None:
+    """Check that names given beside the id are not those of another referral."""
+    for names in wanted.names:
+        ids = referrals.find_named(tx, of, names)
+        if ids and found.id not in ids:
+            msg = "the id and the other names are those of different referrals"
+            raise ManyFoundError(msg)
+
+
 def _check(tx: Transaction, present: Referral, wanted: Cancellation) -> None:
     """Step 2."""
-    number = wanted.nhs_number
-    if number is not None and persons.find_handle(tx, present.practice, number) != present.subject:
+    if wanted.service is not None:
+        known = DirectoryAsOf(tx, tx.at).service_known_as(wanted.service)
+        if known is None or known.id != present.service:
+            msg = "the referral is not one to the service that the message is addressed to"
+            raise NotFoundError(msg)
+    if wanted.patient is not None and not _is_the_person(tx, present, wanted.patient):
         raise InvalidMessageError(
             Fault(
                 code=IssueCode.INVARIANT,
                 expression=wanted.person_at,
-                diagnostics="This is not the person of the referral that is taken back.",
+                diagnostics="Nothing shows that this is the person of the referral that is taken"
+                " back. Send the same NHS number, or else the same name and date of birth.",
             )
         )
     if wanted.known_version is not None and wanted.known_version != present.content_version:
@@ -138,6 +161,11 @@ def _check(tx: Transaction, present: Referral, wanted: Cancellation) -> None:
     if present.is_cancelled:
         msg = f"the referral is {present.status} already; only an active one can be taken back"
         raise IllegalMoveError(msg)
+
+
+def _is_the_person(tx: Transaction, present: Referral, claimed: JsonObject) -> bool:
+    message = read_resource(referrals.body_of(tx, present.id))
+    return any(is_same_person(part.resource, claimed) for part in index(message).of_type("Patient"))
 
 
 def _stop(
@@ -150,7 +178,7 @@ def _stop(
             stop(tx, each, cancelled, actor=actor)
     if present.hold is not None:
         tx.record(_resolved(tx, present, actor))
-    if present.state is ReferralState.IN_FLIGHT:
+    if present.state in _LEFT_AS_IT_IS:
         referrals.change(tx, present, cancelled)
         return cancelled
     reached = [d for d in own if _may_have_it(d)]
@@ -164,7 +192,7 @@ def _stop(
 
 
 def _may_have_it(delivery: Delivery) -> bool:
-    return delivery.state in _GONE or delivery.may_have_arrived
+    return delivery.state is DeliveryState.DELIVERED or delivery.may_have_arrived
 
 
 def _recorded(cancelled: Referral, envelope: Envelope) -> ReferralCancelled:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from gateway.consent.decide import Effect, Verdict, decide
 from gateway.consent.directives import read_consents
-from gateway.consent.facts import Facts, facts_about
+from gateway.consent.facts import Facts
+from gateway.consent.gather import facts_about
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import DecisionMade, HoldOpened
 from gateway.ledger.kinds import Effect as LedgerEffect

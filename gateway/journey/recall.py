@@ -24,9 +24,18 @@ from gateway.store.engine import Transaction
 
 
 def queue_recall(
-    tx: Transaction, gateway: Gateway, recalled: Delivery, present: Referral, *, actor: str
+    tx: Transaction,
+    gateway: Gateway,
+    recalled: Delivery,
+    present: Referral,
+    *,
+    actor: str,
+    cause: str = CANCELLED,
 ) -> None:
-    """Queue word for the service of a delivery, due at once. The referral waits for it."""
+    """Queue word for the service of a delivery, due at once. The referral waits for it.
+
+    The recall's `reason` stays its cause, whatever becomes of its attempts.
+    """
     recall = put(
         tx,
         gateway,
@@ -34,13 +43,13 @@ def queue_recall(
         kind=DeliveryKind.RECALL,
         service=recalled.service,
         provider=recalled.provider,
-        reason=CANCELLED,
+        reason=cause,
     )
     tx.record(
         RecallQueued(
             **named(recall, present, actor=actor),
             recalled=recalled.id,
-            cause=CANCELLED,
+            cause=cause,
             next_at=recall.next_at,
         )
     )
@@ -101,6 +110,21 @@ def close_cancelled(
     return closed
 
 
+def close_recalled(tx: Transaction, present: Referral, cause: str) -> None:
+    """Everybody who may have it was told."""
+    closed = replace(present, state=ReferralState.CLOSED, closed_because=cause)
+    referrals.change(tx, present, closed)
+    tx.record(
+        ReferralClosed(
+            actor="worker",
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            reason=cause,
+        )
+    )
+
+
 def record_release(tx: Transaction, claimed: Delivery, present: Referral, sha256: str) -> None:
     """Record that exactly these bytes of a recall may leave now."""
     if claimed.lease_until is None:
@@ -119,7 +143,7 @@ def record_release(tx: Transaction, claimed: Delivery, present: Referral, sha256
 def sent(
     tx: Transaction, claimed: Delivery, present: Referral, acknowledged: Acknowledgement
 ) -> None:
-    """The service has the recall; the referral is over here."""
+    """The service has the recall; once all recalls are brought, the referral is over here."""
     tx.record(
         RecallSent(
             **named(claimed, present, actor="worker"),
@@ -127,4 +151,7 @@ def sent(
             status=acknowledged.status,
         )
     )
-    close_cancelled(tx, present, present, actor="worker")
+    live = (DeliveryState.QUEUED, DeliveryState.IN_FLIGHT)
+    others = [d for d in deliveries.of_referral(tx, present.id) if d.id != claimed.id]
+    if not any(d.kind is DeliveryKind.RECALL and d.state in live for d in others):
+        close_recalled(tx, present, claimed.reason or CANCELLED)

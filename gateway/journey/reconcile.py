@@ -117,8 +117,9 @@ def _live_faults(referral: Referral, live: list[Delivery]) -> Iterable[str]:
 
 
 def _is_over(referral: Referral, delivery: Delivery) -> bool:
-    """Whether a delivery that arrived asks for nothing more: its referral was taken back."""
-    return referral.is_cancelled and delivery.state is DeliveryState.DELIVERED
+    """Whether a delivery that arrived asks for nothing more: a recall, or what was taken back."""
+    is_recall = delivery.kind is DeliveryKind.RECALL
+    return delivery.state is DeliveryState.DELIVERED and (is_recall or referral.is_cancelled)
 
 
 def _ledger_faults(referral: Referral, own: list[Delivery], kinds: Counter[str]) -> Iterable[str]:

@@ -16,6 +16,7 @@ from gateway.journey.accept import queue
 from gateway.journey.consider import About, consider, hold_for, keep, record_hold
 from gateway.journey.gateway import Gateway
 from gateway.journey.outbox import named
+from gateway.journey.recall import queue_recall
 from gateway.ledger.entry import DeliveryReplayed, HoldResolved, ReferralClosed
 from gateway.ledger.kinds import Stage
 from gateway.referral.directory import Service
@@ -35,8 +36,8 @@ def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
     """Decide again about one held referral, and act on the answer.
 
     --- one transaction ---
-    1. Check that it is held. One that its sender took back is held because a recall could
-       not be brought: that is tried again, and nothing else.
+    1. Check that it is held. Where that is because a recall could not be brought, that is
+       tried again, and nothing else.
     2. Decide on the bytes as received and the facts of this moment.
     3. PERMIT: resolve the hold and queue the delivery (again). HOLD: the hold stands, with
        today's reason. DENY: resolve the hold and close the referral.
@@ -51,7 +52,7 @@ def replay_referral(reference: ReferralReference, gateway: Gateway) -> Referral:
         if present.state is not ReferralState.HELD or present.hold is None:
             msg = f"{reference} is {present.state}, not held; there is nothing to replay"
             raise IllegalMoveError(msg)
-        if present.is_cancelled:
+        if _unbrought_recalls(tx, present):
             return _recall_again(tx, gateway, present)
         return _decide_again(tx, gateway, present)
 
@@ -105,10 +106,17 @@ def _recall_again(tx: Transaction, gateway: Gateway, present: Referral) -> Refer
     recalling = replace(present, state=ReferralState.RECALLING, hold=None)
     referrals.change(tx, present, recalling)
     _record_resolution(tx, present, decisions.last_of(tx, present.id), "RECALLED_AGAIN")
-    for each in deliveries.of_referral(tx, present.id):
-        if each.kind is DeliveryKind.RECALL and each.state in _NOT_BROUGHT:
-            _again(tx, gateway, present, each)
+    for each in _unbrought_recalls(tx, present):
+        _again(tx, gateway, present, each)
     return recalling
+
+
+def _unbrought_recalls(tx: Transaction, present: Referral) -> list[Delivery]:
+    return [
+        d
+        for d in deliveries.of_referral(tx, present.id)
+        if d.kind is DeliveryKind.RECALL and d.state in _NOT_BROUGHT
+    ]
 
 
 def _queue(
@@ -136,7 +144,7 @@ def _again(tx: Transaction, gateway: Gateway, present: Referral, earlier: Delive
         state=DeliveryState.QUEUED,
         next_at=tx.at,
         give_up_at=tx.at + gateway.schedule.horizon,
-        reason=None,
+        reason=earlier.reason if earlier.kind is DeliveryKind.RECALL else None,
     )
     deliveries.change(tx, earlier, again)
     tx.record(
@@ -156,6 +164,13 @@ def _stop(
         referrals.change(tx, present, held)
         record_hold(tx, held, decision=decision, delivery=None, actor=ACTOR)
         return held
+    reached = [d for d in deliveries.of_referral(tx, present.id) if d.may_have_arrived]
+    if reached:
+        recalling = replace(present, state=ReferralState.RECALLING, hold=None)
+        referrals.change(tx, present, recalling)
+        for each in reached:
+            queue_recall(tx, gateway, each, recalling, actor=ACTOR, cause=verdict.code)
+        return recalling
     closed = replace(present, state=ReferralState.CLOSED, hold=None, closed_because=verdict.code)
     referrals.change(tx, present, closed)
     tx.record(

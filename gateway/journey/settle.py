@@ -82,7 +82,7 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
                 next_at=next_at,
                 lease_owner=None,
                 lease_until=None,
-                reason=failure.phase,
+                reason=_reason(claimed, failure.phase),
             ),
         )
         if claimed.kind is DeliveryKind.REFERRAL:
@@ -105,12 +105,19 @@ def stopped(
     verdict: Verdict,
     decision: DecisionId,
 ) -> None:
-    """The rules said no at the last moment: a DENY closes the referral, a HOLD holds it."""
+    """The rules said no at the last moment: a DENY closes the referral, a HOLD holds it.
+
+    Where an earlier attempt may have arrived, a DENY recalls it first.
+    """
     if is_taken_back(claimed, present):
         end_attempt(tx, gateway, claimed, present, actor=ACTOR)
         return
     _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code)
     tx.record(_refused(claimed, present, Phase.PREPARE, verdict.code, decision))
+    if verdict.effect is Effect.DENY and claimed.may_have_arrived:
+        queue_recall(tx, gateway, claimed, present, actor=ACTOR, cause=verdict.code)
+        referrals.change(tx, present, replace(present, state=ReferralState.RECALLING))
+        return
     if verdict.effect is Effect.DENY:
         closed = replace(present, state=ReferralState.CLOSED, closed_because=verdict.code)
         referrals.change(tx, present, closed)
@@ -209,8 +216,19 @@ def _hold_for_operator(  # a hold has this many parts
 
 
 def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: str | None) -> None:
-    ended = replace(claimed, state=state, lease_owner=None, lease_until=None, reason=reason)
+    ended = replace(
+        claimed,
+        state=state,
+        lease_owner=None,
+        lease_until=None,
+        reason=_reason(claimed, reason),
+    )
     deliveries.change(tx, claimed, ended)
+
+
+def _reason(claimed: Delivery, reason: str | None) -> str | None:
+    """Why an attempt ended; a recall keeps its cause, which its service reads."""
+    return claimed.reason if claimed.kind is DeliveryKind.RECALL else reason
 
 
 def _refused(

@@ -6,12 +6,13 @@ looked at. Source: BaRS Core, transactional integrity.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from gateway.errors import (
     ConsentRefusedError,
-    DuplicateRequestError,
     FailedBeforeError,
+    RequestIdReusedError,
 )
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import ReferralRejected
@@ -26,36 +27,39 @@ CLAIM = timedelta(seconds=5)
 which BaRS wants every answer. Whoever is slower commits nothing (`Envelope.answer_by`)."""
 
 
-def take_up(envelope: Envelope, gateway: Gateway) -> Receipt | None:
-    """Claim a request id, or tell what became of it. None: go on.
+def take_up(envelope: Envelope, gateway: Gateway) -> tuple[Envelope, Receipt | None]:
+    """Claim a request id, or tell what became of it.
 
     A message that could not be taken made nothing, so it may be mended under its id.
 
+    Returns: the envelope, with which claim of its id this is; and the receipt of the same
+        request before, or None: go on.
+
     Raises:
-        DuplicateRequestError: the id was used for another message.
+        RequestIdReusedError: the id was used for another message, which was answered.
         TooEarlyError: the same request is being worked on.
         FailedBeforeError: the same request failed, and was told so.
         ConsentRefusedError: the same request was refused by a decision.
         TooSlowError, StoreUnavailableError: nothing was written.
     """
     if not envelope.is_repeatable:
-        return None
+        return envelope, None
     with gateway.store.transaction(gateway.clock(), answer_by=envelope.answer_by) as tx:
         known = requests.find(tx, envelope)
         until = tx.at + CLAIM
         if known is None:
             requests.claim(tx, envelope, until)
-            return None
+            return replace(envelope, attempt=1), None
         is_mended = known.failure is not None and known.body_sha256 != envelope.body_sha256
         if known.body_sha256 != envelope.body_sha256 and not is_mended:
             msg = "X-Request-Id was used before for another message. Use a new one."
-            raise DuplicateRequestError(msg)
+            raise RequestIdReusedError(msg)
         if known.running_until is not None and known.running_until > tx.at:
             raise requests.running()
         if known.running_until is not None or is_mended:
             requests.claim_again(tx, envelope, known, until)
-            return None
-        return _first_answer(tx, known)
+            return replace(envelope, attempt=known.attempt + 1), None
+        return envelope, _first_answer(tx, known)
 
 
 def reject(envelope: Envelope, codes: Sequence[str], gateway: Gateway, *, told: str | None) -> None:

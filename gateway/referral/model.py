@@ -53,7 +53,8 @@ class Envelope:
 
     `body_sha256` is of the body exactly as received, in hexadecimal. `is_repeatable` says
     that the sender chose the request id, so that it may send it again. `answer_by` is a
-    reading of `time.monotonic`, in seconds: nothing is committed later.
+    reading of `time.monotonic`, in seconds: nothing is committed later. `attempt` says which
+    claim of the request id this is, from 1.
     """
 
     door: Door
@@ -64,6 +65,7 @@ class Envelope:
     body_sha256: str
     is_repeatable: bool
     answer_by: float
+    attempt: int = 0
 
 
 ANY_SYSTEM = "*"

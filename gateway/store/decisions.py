@@ -1,13 +1,14 @@
 """Decisions: each one kept as taken, its facts and reasons sealed under the person's key."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, select
 
 from gateway.consent.decide import Verdict
 from gateway.consent.facts import Facts
+from gateway.consent.record import detail_of
 from gateway.referral.identifiers import (
     DecisionId,
     DeliveryId,
@@ -60,7 +61,7 @@ def add(tx: Transaction, taken: Decision) -> None:
     """Store a decision."""
     key = persons.key_of(tx, taken.subject)
     detail = json.dumps(
-        {"facts": asdict(taken.facts), "verdict": asdict(taken.verdict)}, separators=(",", ":")
+        detail_of(taken.facts, taken.verdict), default=datetime.isoformat, separators=(",", ":")
     )
     tx.connection.execute(
         _ADD,

@@ -8,11 +8,12 @@ whose process died ends by itself.
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.errors import DuplicateRequestError, TooEarlyError
+from gateway.errors import TooEarlyError
 from gateway.referral.identifiers import ReferralId
 from gateway.referral.model import Envelope
 from gateway.store.engine import Reading, Transaction
@@ -21,11 +22,14 @@ from gateway.store.tables import request
 _IS_IT = (request.c.client == bindparam("of_client")) & (
     request.c.request_id == bindparam("of_request")
 )
+_IS_MINE = (
+    _IS_IT & (request.c.attempt == bindparam("of_attempt")) & request.c.running_until.is_not(None)
+)
 _FIND = select(request).where(_IS_IT)
 _CLAIM = insert(request)
 _SETTLE = (
     update(request)
-    .where(_IS_IT, request.c.running_until.is_not(None))
+    .where(_IS_MINE)
     .values(
         running_until=None,
         referral=bindparam("became"),
@@ -130,7 +134,7 @@ def settle(
     """Note what a claimed request came to: one of the three.
 
     Raises:
-        DuplicateRequestError: the claim lapsed, and another process has settled it.
+        TooEarlyError: the claim lapsed, and another process has taken it over.
     """
     if not envelope.is_repeatable:
         return
@@ -138,27 +142,25 @@ def settle(
         _SETTLE,
         _key(envelope)
         | {
+            "of_attempt": envelope.attempt,
             "became": referral,
             "refused": json.dumps(asdict(refusal)) if refusal else None,
             "failed": failure,
         },
     )
     if done.rowcount != 1:
-        msg = "this request was answered meanwhile"
-        raise DuplicateRequestError(msg)
+        raise running()
 
 
 def give_back(tx: Transaction, envelope: Envelope) -> None:
     """End a claim that came to nothing, so that the sender may send the request again."""
     tx.connection.execute(
-        update(request)
-        .where(_IS_IT, request.c.running_until.is_not(None))
-        .values(running_until=tx.at),
-        _key(envelope),
+        update(request).where(_IS_MINE).values(running_until=tx.at),
+        _key(envelope) | {"of_attempt": envelope.attempt},
     )
 
 
-def _key(envelope: Envelope) -> dict[str, str]:
+def _key(envelope: Envelope) -> dict[str, Any]:
     return {"of_client": envelope.sender.client, "of_request": envelope.request_id}
 
 

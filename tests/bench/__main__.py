@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.decision import decision_times
 from tests.bench.disk import sync_times
 from tests.bench.load import Load, accept_load
 from tests.bench.rooms import share_of_rooms
@@ -34,14 +35,18 @@ def main() -> int:
         rooms = share_of_rooms(folder, repeats=given.repeats)
         stage.print("is it right? …")
         validation = validation_times(given.repeats)
+        stage.print("may it go? …")
+        decisions = decision_times()
     _print(disk, loads, rooms)
     _print_validation(validation)
+    _print_decisions(decisions)
     if given.json:
         figures = {
             "fsync_ms": disk,
             "loads": [vars(load) for load in loads],
             "rooms": rooms,
             "validation_ms": validation,
+            "decision_us": decisions,
         }
         Path(given.json).write_text(json.dumps(figures, indent=2))
     return 0
@@ -97,6 +102,16 @@ def _print_validation(found: Mapping[str, Mapping[str, float]]) -> None:
         table.add_column(name, justify="right")
     for part in next(iter(found.values())):
         table.add_row(part, *(f"{times[part]:.2f}" for times in found.values()))
+    Console().print(table)
+
+
+def _print_decisions(found: Mapping[str, Mapping[str, float]]) -> None:
+    table = Table(title="May this go? Microseconds, with the facts in hand")
+    table.add_column("question")
+    for heading in ("p50", "p99"):
+        table.add_column(heading, justify="right")
+    for question, times in found.items():
+        table.add_row(question, f"{times['p50']:.0f}", f"{times['p99']:.0f}")
     Console().print(table)
 
 

@@ -5,18 +5,18 @@ a_consent(provision=a_provision(period={"end": "2025-12-31"}))
 """
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from hypothesis import strategies as st
 
 from gateway.consent.decide import Effect, Verdict, decide
 from gateway.consent.directives import ConsentReading, ConsentState, read_consents
-from gateway.consent.facts import Action, AgreementFact, Facts
+from gateway.consent.facts import VOCABULARY, Codes, Count, Facts, Labels
 from gateway.consent.rules import POLICY
-from gateway.referral.directory import AgreementKind, ProviderRole, Purpose, SwitchValue
-from gateway.referral.identifiers import ODS_CODE_SYSTEM, PURPOSE_SYSTEM, OdsCode
+from gateway.consent.vocabulary import read_facts
+from gateway.referral.directory import Purpose
+from gateway.referral.identifiers import ODS_CODE_SYSTEM, OWN_BASE, PURPOSE_SYSTEM, OdsCode
 from gateway.referral.json import Json, JsonObject
 
 NOW = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
@@ -35,60 +35,34 @@ ACT_REASON = f"{_TERMS}/v3-ActReason"
 CONFIDENTIALITY = f"{_TERMS}/v3-Confidentiality"
 PARTICIPATION = f"{_TERMS}/v3-ParticipationType"
 SCOPE = f"{_TERMS}/consentscope"
+KIND_SYSTEM = f"{OWN_BASE}/CodeSystem/consent-kind"
 
-GOOD_FACTS = Facts(
-    action=Action.FORWARD,
-    purpose=PURPOSE,
-    registered=True,
-    deceased=False,
-    recipient_known=True,
-    recipient_assured=True,
-    recipient_role=ProviderRole.OH_PROVIDER,
-    recipient_accepting=True,
-    agreement=AgreementFact.ACTIVE,
-    agreement_covers=True,
-    agreement_kind=AgreementKind.MIXED,
-    sw_secondary=SwitchValue.ON,
-    consent=ConsentState.ACTIVE,
-    consent_recipient=True,
-    consent_purpose=True,
-    consent_in_period=True,
-    consent_evidence=True,
-    payload_hash_ok=True,
-)
+GOOD_FACTS = read_facts({}, of_good_referral=True).facts
 
 COVERS = ConsentReading(
     state=ConsentState.ACTIVE, recipient=True, purpose=True, in_period=True, evidence=True
 )
 
-CLOSED_LISTS: Mapping[str, type[StrEnum]] = {
-    "action": Action,
-    "recipient_role": ProviderRole,
-    "agreement": AgreementFact,
-    "agreement_kind": AgreementKind,
-    "sw_secondary": SwitchValue,
-    "consent": ConsentState,
-}
-FACT_NAMES = tuple(field.name for field in fields(Facts))
+FACT_NAMES = tuple(VOCABULARY)
+SOME_LABELS = ("PSY", "R")
 
 
 def possible(fact: str) -> tuple[object, ...]:
-    """Every value that a fact may take; unknown is the last where it may be unknown."""
-    if fact == "purpose":
-        return (*Purpose, "marketing")
-    if fact == "action":
-        return tuple(Action)
-    return (*CLOSED_LISTS[fact], None) if fact in CLOSED_LISTS else (True, False, None)
+    """Every value that a fact may take, one of each kind for open ones; unknown is the last."""
+    kind = VOCABULARY[fact]
+    if isinstance(kind, Codes):
+        others = ("another",) if kind.is_open else ()
+        return (*kind.listed, *others, None)
+    if isinstance(kind, Count):
+        return (0, 20, 21, 30, None)
+    if isinstance(kind, Labels):
+        return ((), SOME_LABELS[:1], SOME_LABELS, None)
+    return (True, False, None)
 
 
 def facts_from(values: Mapping[str, object]) -> Facts:
     """Change the good facts by the values of a table of cases; null is unknown."""
-    typed = {
-        name: CLOSED_LISTS[name](str(value))
-        if name in CLOSED_LISTS and value is not None
-        else value
-        for name, value in values.items()
-    }
+    typed = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items()}
     return replace(GOOD_FACTS, **typed)  # type: ignore[arg-type]  # a table of cases has no types
 
 
@@ -165,6 +139,16 @@ def an_implied_consent(**changes: Json) -> JsonObject:
     return without(implied, "provision", "performer") | changes
 
 
+def of_kind(kind: str, **changes: Json) -> JsonObject:
+    """A Consent whose category says which of our two questions it answers."""
+    return a_consent(category=[concept(ACT_CODE, "INFA"), concept(KIND_SYSTEM, kind)]) | changes
+
+
+def a_consent_to_share(**changes: Json) -> JsonObject:
+    """Agrees that what comes of the referral goes on; says nothing about being referred."""
+    return of_kind("share-plan", **changes)
+
+
 def without(tree: JsonObject, *names: str) -> JsonObject:
     return {name: value for name, value in tree.items() if name not in names}
 
@@ -187,6 +171,10 @@ def decided(*consents: JsonObject) -> Verdict:
         consent_purpose=reading.purpose,
         consent_in_period=reading.in_period,
         consent_evidence=reading.evidence,
+        authority="none" if reading.is_proxy else "self",
+        consent_labels=reading.labels,
+        labels=None if reading.limits_data else (),
+        reason_hit=None,
     )
     return decide(facts, POLICY)
 

@@ -18,6 +18,23 @@ DOS = "https://fhir.nhs.uk/Id/dos-service-id"
 OWN = "https://fhir.referral-gateway.example"
 BARS_USE_CASES = "https://fhir.nhs.uk/CodeSystem/usecases-categories-bars"
 AT = "2026-11-01T09:00:00+00:00"
+VERIFIED = {
+    "url": "https://fhir.hl7.org.uk/StructureDefinition/"
+    "Extension-UKCore-NHSNumberVerificationStatus",
+    "valueCodeableConcept": {
+        "coding": [
+            {
+                "system": "https://fhir.hl7.org.uk/CodeSystem/"
+                "UKCore-NHSNumberVerificationStatusEngland",
+                "code": "01",
+            }
+        ]
+    },
+}
+FIRST = {
+    "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-ContactRank",
+    "valuePositiveInt": 1,
+}
 
 Tree = dict[str, Any]
 
@@ -113,6 +130,8 @@ def bars_message(
     person = patient()
     del person["id"]
     person["generalPractitioner"] = [point["practice"]]
+    person["identifier"][0]["extension"] = [VERIFIED]
+    person["contact"] = [{"extension": [FIRST], "name": {"text": "A contact"}}]
     given = [consent()] if consents is None else consents
     bodies: list[tuple[str, Tree]] = [
         ("header", _header(service, point)),

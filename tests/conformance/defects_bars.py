@@ -49,6 +49,11 @@ def _category(code: str) -> Change:
     return put(f"{CATEGORY}[0].coding[0].code", code)
 
 
+def _also_coded(path: str, system: str, code: str) -> Change:
+    """Add a second coding beside those that are there."""
+    return lambda tree: get(tree, path)["coding"].append({"system": system, "code": code})
+
+
 def _third_organisation_only(tree: Tree) -> None:
     """Leave one Organization: the sender's; the receiver's goes."""
     organisations = [e for e in tree["entry"] if e["resource"]["resourceType"] == "Organization"]
@@ -76,12 +81,13 @@ WORKFLOW: Final = (
     _bars("update_of_a_completed_referral", both(_reason("update"), put(STATUS, "completed")), STATUS, "invariant"),
     _bars("reason_that_is_unknown", _reason(FAMILY), REASON, "invariant"),
     _row("reason_that_is_missing", REASON, REMOVED),
+    _bars("reason_with_two_codes", _also_coded(REASON, REASONS, "update"), REASON, "invariant"),
     _row("reason_of_another_code_system", f"{REASON}.coding[0].system", "https://gp.example", at=REASON),
     _bars("category_that_is_unknown", _category("wish"), CATEGORY, "invariant"),
     _row("category_that_is_missing", CATEGORY, REMOVED),
     _bars("new_validation", _category("validation"), CATEGORY, "not-supported", 422),
-    _bars("event_that_is_unknown", _event("wish"), EVENT, "invariant"),
-    _bars("event_of_a_booking", _event("booking-request"), EVENT, "not-supported", 422),
+    _bars("event_that_is_unknown", _event("wish"), "MessageHeader.event", "invariant"),
+    _bars("event_of_a_booking", _event("booking-request"), "MessageHeader.event", "not-supported", 422),
     _bars("response_to_nothing", _event("servicerequest-response"), "MessageHeader.response", "invariant"),
     _row("version_that_is_missing", "Bundle.meta.versionId", REMOVED),
     _row("version_of_another_major", "Bundle.meta.versionId", "2.0.0", "not-supported", 422),
@@ -92,6 +98,8 @@ WORKFLOW: Final = (
 )  # fmt: skip
 
 CANCELLING: Final = (
+    _bars("cancellation_with_two_codes_of_the_reason", both(_reason("update"), put(STATUS, "revoked"), _also_coded(REASON, REASONS, "delete")), REASON, "invariant"),
+    _bars("cancellation_whose_focus_is_something_else", both(_reason("update"), put(STATUS, "revoked"), put("MessageHeader.focus", [{"reference": "ServiceRequest/7"}])), "MessageHeader.focus", "invariant"),
     _bars("cancellation_of_what_was_never_sent", both(_reason("update"), put(STATUS, "revoked")), None, "not-found", 404),
     _bars("cancellation_by_delete_of_what_was_never_sent", both(_reason("delete"), put(STATUS, "revoked")), None, "not-found", 404),
     _bars("response_to_what_was_never_sent", both(_event("servicerequest-response"), put("MessageHeader.response", {"identifier": "11111111-2222-4333-8444-555555555555", "code": "ok"})), None, "not-found", 404),
@@ -110,6 +118,7 @@ ADDRESSING: Final = (
     _row("performer_that_is_missing", "ServiceRequest.performer", REMOVED, "required"),
     _row("performer_that_is_another_service", "HealthcareService.identifier[0].value", PHARMACY_SERVICE, "value", at="ServiceRequest.performer"),
     _row("focus_that_is_missing", "MessageHeader.focus", REMOVED, "required"),
+    _row("focus_on_something_else", "MessageHeader.focus", [{"reference": "ServiceRequest/7"}]),
     _row("definition_of_another_message", "MessageHeader.definition", "https://fhir.nhs.uk/MessageDefinition/bars-message-booking-request", "not-supported", 422),
 )  # fmt: skip
 

@@ -3,7 +3,18 @@
 from typing import Any, Final
 
 from tests.builders.canary import FAMILY, NUMBER
-from tests.builders.messages import ODS, Tree, patient
+from tests.builders.messages import (
+    BARS_USE_CASES,
+    DOS,
+    ODS,
+    OH_SERVICE,
+    OWN,
+    PHARMACY,
+    PHARMACY_SERVICE,
+    PROVIDER,
+    Tree,
+    patient,
+)
 from tests.conformance.defect import (
     ALL,
     BUNDLES,
@@ -30,6 +41,8 @@ NHS: Final = "https://fhir.nhs.uk/Id/nhs-number"
 OTHER_NUMBER: Final = "9990000026"
 OTHER: Final = {"reference": "Patient/11111111-2222-4333-8444-555555555555"}
 OTHER_BY_NUMBER: Final = {"identifier": {"system": NHS, "value": OTHER_NUMBER}}
+OWN_USE_CASES: Final = f"{OWN}/CodeSystem/use-case"
+NH: Final[Tree] = {"type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "NH"}]}}
 MODIFIER: Final = [{"url": "https://gp.example/not", "valueBoolean": True}]
 FINDING: Final[Tree] = {
     "resourceType": "Observation",
@@ -126,6 +139,8 @@ SAME_PATIENT: Final = (
     wrong("reference_to_a_stranger_in_an_extension", "ServiceRequest.extension", [{"url": "https://gp.example/e", "valueReference": OTHER}], "invariant", "ServiceRequest.extension[0].value"),
     wrong("link_to_another_patient", "Patient.link", [{"other": OTHER, "type": "seealso"}], "invariant", "Patient.link[0].other"),
     Defect(name="second_nhs_number", doors=ALL, change=_also("identifier", {"system": NHS, "value": OTHER_NUMBER}), at="Patient.identifier", code="invariant"),
+    Defect(name="second_nhs_number_by_its_type_in_another_system", doors=ALL, change=_also("identifier", {**NH, "system": "https://gp.example/number", "value": OTHER_NUMBER}), at="Patient.identifier", code="invariant"),
+    wrong("nhs_number_by_its_type_of_somebody_else_on_the_referral", "ServiceRequest.identifier", [{**NH, "value": OTHER_NUMBER}], "invariant", "ServiceRequest.identifier[0]"),
     Defect(name="second_nhs_number_in_another_spelling", doors=ALL, change=_also("identifier", {"system": "http://fhir.nhs.uk/id/nhs-number", "value": OTHER_NUMBER}), at="Patient.identifier", code="invariant"),
     wrong("nhs_number_that_is_too_short", "Patient.identifier[0].value", "999 000", "value", "Patient.identifier"),
     Defect(name="relative_with_an_nhs_number_of_their_own", doors=ALL, change=lambda tree: add({"resourceType": "RelatedPerson", "patient": {"reference": patient_url(tree)}, "identifier": [{"system": NHS, "value": OTHER_NUMBER}]})(tree), at="New.identifier[0]", code="invariant"),
@@ -143,6 +158,13 @@ MEANING: Final = (
     wrong("modifier_of_the_patient", "Patient.modifierExtension", MODIFIER, "extension"),
     wrong("modifier_of_the_letter", "DocumentReference.modifierExtension", MODIFIER, "extension", doors=PLAIN),
     wrong("modifier_of_the_header", "MessageHeader.modifierExtension", MODIFIER, "extension", doors=BARS),
+    wrong("modifier_inside_the_patient", "Patient.contact", [{"name": {"text": FAMILY}, "modifierExtension": MODIFIER}], "extension", "Patient.contact[0].modifierExtension"),
+    wrong("modifier_inside_the_plan", "CarePlan.activity", [{"detail": {"status": "scheduled", "modifierExtension": MODIFIER}}], "extension", "CarePlan.activity[0].detail.modifierExtension", doors=BARS),
+    wrong("modifier_of_an_entry", "Bundle.entry[2].modifierExtension", MODIFIER, "extension", doors=BUNDLES),
+    wrong("referral_with_two_use_cases", "ServiceRequest.category", [{"coding": [{"system": OWN_USE_CASES, "code": code}]} for code in ("oh-referral", "work-health-referral")], "invariant", doors=PLAIN),
+    wrong("referral_with_use_cases_of_two_systems", "ServiceRequest.category", [{"coding": [{"system": OWN_USE_CASES, "code": "oh-referral"}, {"system": BARS_USE_CASES, "code": "a5t1"}]}], "invariant", doors=PLAIN),
+    wrong("performers_that_are_two_services", "ServiceRequest.performer", [{"identifier": {"system": DOS, "value": service}} for service in (OH_SERVICE, PHARMACY_SERVICE)], "invariant", doors=PLAIN),
+    wrong("performers_that_are_two_organisations", "ServiceRequest.performer", [{"identifier": {"system": ODS, "value": code}} for code in (PROVIDER, PHARMACY)], "invariant", doors=PLAIN),
     wrong("rules_that_are_not_understood", "ServiceRequest.implicitRules", "https://gp.example/rules", "not-supported"),
     wrong("referral_that_was_revoked", "ServiceRequest.status", "revoked", "invariant", doors=PLAIN),
     wrong("referral_that_is_a_draft", "ServiceRequest.status", "draft", "invariant", doors=PLAIN),

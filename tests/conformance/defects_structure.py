@@ -33,6 +33,7 @@ PROPERTIES: Final = (
     wrong("companion_of_an_object", "Patient._name", [{"id": "a"}], "structure", "Patient", formats=ONLY_JSON),
     wrong("companion_that_is_text", "Patient._birthDate", FAMILY, "structure", "Patient.birthDate", formats=ONLY_JSON),
     wrong("companion_with_an_unknown_property", "Patient._birthDate", {"colour": FAMILY}, "structure", "Patient.birthDate"),
+    wrong("companion_of_the_url_of_an_extension", "Patient.extension", [_EXTENSION | {"_url": {"id": "a"}}], "structure", "Patient.extension[0]", formats=ONLY_JSON),
     wrong("companion_without_value_or_extension", "Patient._maritalStatus", {"id": "a"}, "structure", "Patient", formats=ONLY_JSON),
 )  # fmt: skip
 
@@ -71,6 +72,9 @@ CARDINALITY: Final = (
     wrong("missing_class_of_an_encounter", "Encounter.class", REMOVED, "required", doors=BARS),
     wrong("missing_event_of_a_message", "MessageHeader.eventCoding", REMOVED, "required", "MessageHeader.event", doors=BARS),
     wrong("missing_source_of_a_message", "MessageHeader.source", REMOVED, "required", doors=BARS),
+    wrong("extension_of_ours_that_is_unknown", "Patient.extension", [{"url": f"{OWN}/StructureDefinition/wish", "valueString": FAMILY}], "extension", "Patient.extension[0].url"),
+    wrong("profile_of_ours_that_is_unknown", "Patient.meta", {"profile": [f"{OWN}/StructureDefinition/wish"]}, "code-invalid", "Patient.meta.profile[0]"),
+    wrong("version_of_a_profile_of_ours_that_is_unknown", "Patient.meta", {"profile": [f"{OWN}/StructureDefinition/wish|1.0.0"]}, "code-invalid", "Patient.meta.profile[0]"),
     wrong("extension_without_url", "Patient.extension", [{"valueString": FAMILY}], "required", "Patient.extension[0].url"),
     wrong("link_without_other", "Patient.link", [{"type": "seealso"}], "required", "Patient.link[0].other"),
 )  # fmt: skip

@@ -79,7 +79,10 @@ ROWS: Final[Mapping[str, tuple[str, ...]]] = {
     "MessageHeader.sender": ("sender_that_is_missing", "sender_that_is_another_practice"),
     "MessageHeader.source": ("missing_source_of_a_message",),
     "MessageHeader.reason": ("reason_that_is_missing", "reason_that_is_unknown"),
-    "MessageHeader.focus": ("focus_that_is_missing",),
+    "MessageHeader.focus": (
+        "focus_that_is_missing", "focus_on_something_else",
+        "cancellation_whose_focus_is_something_else",
+    ),
     "MessageHeader.definition": ("definition_of_another_message",),
     "MessageHeader.response": ("response_to_nothing", "response_to_what_was_never_sent"),
     "ServiceRequest.intent plan": ("new_referral_whose_intent_is_order",),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import pytest
 
+from gateway.fhir.faults import MAX_FAULTS
 from gateway.fhir.validate import validate
 from gateway.fhir.xml_text import read_xml
 from gateway.store.engine import make_engine
@@ -102,9 +103,10 @@ def outcome(body: bytes, headers: Any, hostile: Hostile) -> Any:
     kind = headers["content-type"].partition(";")[0]
     asked = hostile.make().headers.get("Accept", hostile.form.value)
     assert kind == (asked if asked in list(Format) else hostile.form.value)
-    tree = read_xml(body) if kind == Format.XML else json.loads(body)
+    tree: Any = read_xml(body) if kind == Format.XML else json.loads(body)
     assert tree["resourceType"] == "OperationOutcome"
     assert validate(tree) == []
+    assert len(tree["issue"]) <= MAX_FAULTS + 1
     return tree
 
 

@@ -121,19 +121,51 @@ def test_every_search_parameter_that_is_stated_is_taken(door: House) -> None:
     values = {
         "identifier": "https://x.example|1", "status": "active", "_lastUpdated": "2026-01-01",
         "_id": "11111111-1111-4111-8111-111111111111",
-        "patient": "https://fhir.nhs.uk/Id/nhs-number|9990000018",
         "url": "https://x.example/StructureDefinition/x", "name": "X",
         "context": "9000000001",
     }  # fmt: skip
     for kind, (_, parameters) in SERVED.items():
         for name, _type in parameters:
-            spelt = "patient:identifier" if name == "patient" else name
-            query = {spelt: values[name]}
-            if kind == "MessageDefinition":
-                query["context"] = values["context"]
-            if name == "status":
-                query["_id"] = values["_id"]
-            assert door.get(f"/{kind}", **query).status_code == 200, (kind, name)
+            answer = door.get(f"/{kind}", **{name: values[name]})
+            assert answer.status_code == 200, (kind, name)
+
+
+def test_a_search_parameter_that_is_not_stated_is_not_taken_alone(door: House) -> None:
+    for kind, query in (
+        ("ServiceRequest", {"patient": "Patient/1"}),
+        ("ServiceRequest", {"subject": "Patient/1"}),
+        ("MessageDefinition", {"url": "https://x.example/MessageDefinition/x"}),
+        ("MessageDefinition", {"_id": "x"}),
+        ("MessageDefinition", {"name": "X"}),
+        ("Task", {"status": "requested"}),
+    ):
+        assert not set(query) & {name for name, _ in SERVED[kind][1]}
+        assert door.get(f"/{kind}", **query).status_code == 400, (kind, query)
+
+
+def test_what_is_stated_of_versions_and_conditions_is_true(door: House) -> None:
+    """An update wants If-Match, a read knows If-None-Match, a creation If-None-Exist."""
+    stated = {each["type"]: each for each in statement(door)["rest"][0]["resource"]}
+    tree = service_request() | {"identifier": [{"system": "https://x.example/r", "value": "v1"}]}
+    made = door.post("/ServiceRequest", tree)
+    own = made.get_json()
+    assert made.status_code == 201
+    assert stated["ServiceRequest"]["versioning"] == "versioned-update"
+    path = f"/ServiceRequest/{own['id']}"
+    assert door.put(path, {**own, "status": "revoked"}).status_code == 400
+    for kind, each in stated.items():
+        known = each.get("conditionalRead", "not-supported")
+        assert known == ("not-match" if kind in ("ServiceRequest", "Task") else "not-supported")
+    for read in (path, f"/Task/{own['id']}"):
+        tag = door.get(read).headers["ETag"]
+        for known, status in ((tag, 304), ('W/"77"', 200)):
+            headers = door.bearer() | {"If-None-Match": known}
+            assert door.web.get(f"{BASE}{read}", headers=headers).status_code == status
+    assert [kind for kind, each in stated.items() if each.get("conditionalCreate")] == [
+        "ServiceRequest"
+    ]
+    condition = "identifier=https://x.example/r|v1"
+    assert door.post("/ServiceRequest", tree, If_None_Exist=condition).status_code == 200
 
 
 def faults(body: bytes) -> list[str]:

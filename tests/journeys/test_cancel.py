@@ -33,7 +33,9 @@ from tests.builders.evidence import (
 )
 from tests.builders.house import House
 from tests.builders.messages import (
+    OH_SERVICE,
     OTHER_PRACTICE,
+    PHARMACY_SERVICE,
     bars_headers,
     bars_message,
     patient,
@@ -224,6 +226,52 @@ def test_a_recall_is_tried_until_it_arrives(house: House) -> None:
     assert first.delivery.id != second.delivery.id
 
 
+def test_what_the_rules_closed_stays_closed_and_the_books_balance(house: House) -> None:
+    own = accepted(house)
+    house.apply(agreements=[house.directory["agreements"][0] | {"status": "withdrawn"}])
+    work(house)
+    reason = referral(house, own).closed_because
+    assert take_back(house, own).status_code == 200
+    assert state(house, own) is ReferralState.CLOSED
+    assert referral(house, own).closed_because == reason != CANCELLED
+    assert len(entries(house, "referral.closed")) == 1
+
+
+@pytest.mark.parametrize("how", ["at the next attempt", "at a replay"])
+def test_what_the_rules_refuse_is_recalled_where_it_may_have_arrived(
+    house: House, how: str
+) -> None:
+    own = accepted(house)
+    house.destination.failures.append(NoReplyError("lost"))
+    if how == "at a replay":
+        house.destination.failures.append(DestinationRefusedError("no"))
+    work(house)
+    house.clock.move(minutes=1)
+    if how == "at a replay":
+        work(house)
+    house.apply(agreements=[house.directory["agreements"][0] | {"status": "withdrawn"}])
+    if how == "at a replay":
+        assert state(house, own) is ReferralState.HELD
+        replay_referral(referral(house, own).reference, house.gateway)
+    work(house)
+    assert state(house, own) is ReferralState.CLOSED
+    assert referral(house, own).closed_because == "AGREEMENT_NOT_IN_FORCE"
+    (task,) = [body["entry"][0]["resource"] for body in bodies(house)]
+    assert task["reasonCode"]["coding"][0]["code"] == "AGREEMENT_NOT_IN_FORCE"
+
+
+def test_a_recall_says_why_at_every_attempt(house: House) -> None:
+    own = accepted(house)
+    work(house)
+    take_back(house, own)
+    house.destination.failures.append(NoReplyError("lost"))
+    work(house)
+    house.clock.move(minutes=1)
+    work(house)
+    task = bodies(house)[-1]["entry"][0]["resource"]
+    assert task["reasonCode"]["coding"][0]["code"] == CANCELLED
+
+
 # Who may, and when.
 
 
@@ -397,6 +445,80 @@ def test_a_message_about_another_person_changes_nothing(house: House) -> None:
     told = cancel(house, sent)
     assert (told.status_code, issues(told)[0][0]) == (400, "invariant")
     assert not referral(house, own_id(answer)).is_cancelled
+
+
+@pytest.mark.parametrize(
+    ("change", "is_taken"),
+    [
+        ({"identifier": None}, True),
+        ({"identifier": None, "name": [{"family": "TESTPERSON"}]}, True),
+        ({"identifier": None, "name": [{"family": "Somebody"}]}, False),
+        ({"identifier": None, "birthDate": "1901-01-01"}, False),
+        ({"identifier": None, "birthDate": None}, False),
+        ({"birthDate": "1901-01-01"}, False),
+        ({"birthDate": None, "name": [{"family": "Married-Name"}]}, True),
+    ],
+)
+def test_the_person_is_shown_by_number_or_by_name_and_birth(
+    house: House, change: dict[str, Any], *, is_taken: bool
+) -> None:
+    message, answer = sent_by_message(house)
+    sent = cancellation(message, id=own_id(answer))
+    person = next(
+        e["resource"] for e in sent["entry"] if e["resource"]["resourceType"] == "Patient"
+    )
+    for name, value in change.items():
+        person.pop(name, None)
+        person |= {name: value} if value else {}
+    told = cancel(house, sent)
+    assert told.status_code == (200 if is_taken else 400), told.get_json()
+    assert referral(house, own_id(answer)).is_cancelled is is_taken
+
+
+def test_a_form_that_names_another_person_takes_nothing_back(house: House) -> None:
+    own = accepted(house)
+    read = house.get(f"/ServiceRequest/{own}").get_json() | {"status": "revoked"}
+    read["contained"][0]["name"][0]["family"] = "Somebody"
+    answer = house.put(f"/ServiceRequest/{own}", read, If_Match='W/"1"')
+    assert (answer.status_code, issues(answer)[0][0]) == (422, "not-supported")
+    assert state(house, own) is ReferralState.QUEUED
+
+
+def test_the_origin_is_found_in_another_spelling(house: House) -> None:
+    message, answer = sent_by_message(house)
+    sent = cancellation(message)
+    source = sent["entry"][0]["resource"]["source"]
+    source["endpoint"] = source["endpoint"].replace(
+        "https://fhir.nhs.uk/Id", "http://fhir.nhs.uk/id"
+    )
+    assert cancel(house, sent).status_code == 200
+    assert referral(house, own_id(answer)).is_cancelled
+
+
+def test_a_message_to_another_service_takes_nothing_back(house: House) -> None:
+    message, answer = sent_by_message(house)
+    text = json.dumps(cancellation(message, id=own_id(answer)))
+    other = text.replace(OH_SERVICE, PHARMACY_SERVICE).encode()
+    told = house.post("/$process-message", other, **bars_headers(PHARMACY_SERVICE))
+    assert told.status_code == 404
+    assert not referral(house, own_id(answer)).is_cancelled
+
+
+def test_an_id_and_an_identifier_of_two_referrals_name_none(house: House) -> None:
+    messages = []
+    for value in ("one", "two"):
+        message = bars_message()
+        message["entry"][1]["resource"]["identifier"] = [
+            {"system": "https://gp.example/referral", "value": value}
+        ]
+        messages.append((message, cancel(house, message).get_json()))
+    sent = cancellation(
+        messages[0][0],
+        id=own_id(messages[0][1]),
+        identifier=messages[1][0]["entry"][1]["resource"]["identifier"],
+    )
+    answer = cancel(house, sent)
+    assert (answer.status_code, issues(answer)) == (404, [("multiple-matches", None)])
 
 
 def test_a_message_twice_is_a_conflict_and_its_repeat_a_duplicate(house: House) -> None:

@@ -48,6 +48,7 @@ class Referrals(RuleBasedStateMachine):
         self.house = self.open.enter_context(embedded_house(Path(folder)))
         self.own: list[str] = []
         self.may_have: set[str] = set()
+        self.agreed = True
 
     def teardown(self) -> None:
         try:
@@ -58,7 +59,9 @@ class Referrals(RuleBasedStateMachine):
     @rule()
     def a_referral_comes(self) -> None:
         answer = self.house.post("/ServiceRequest", service_request())
-        self.own.append(id_in(answer.headers["Location"]))
+        assert answer.status_code == (201 if self.agreed else 403)
+        if self.agreed:
+            self.own.append(id_in(answer.headers["Location"]))
 
     @rule(end=st.sampled_from(sorted(ENDS)))
     def an_attempt_is_made(self, end: str) -> None:
@@ -88,6 +91,12 @@ class Referrals(RuleBasedStateMachine):
             if one.state is ReferralState.HELD:
                 replay_referral(one.reference, self.house.gateway)
 
+    @rule(status=st.sampled_from(["withdrawn", "active"]))
+    def the_agreement_changes(self, status: str) -> None:
+        agreements = self.house.directory["agreements"]
+        self.house.apply(agreements=[agreements[0] | {"status": status}])
+        self.agreed = status == "active"
+
     @rule()
     def a_minute_passes(self) -> None:
         self.house.clock.move(seconds=40)
@@ -115,11 +124,11 @@ class Referrals(RuleBasedStateMachine):
         with self.house.gateway.store.reading(as_one_moment=True) as view:
             everyone = list(referrals.everyone(view))
         for each in everyone:
-            if each.is_cancelled:
-                assert each.state is ReferralState.CLOSED
-                assert told.count(each.id) == (each.id in self.may_have)
-            else:
-                assert told.count(each.id) == 0
+            # What was refused is closed, and recalled where an attempt may have arrived.
+            assert each.state in (ReferralState.CLOSED, ReferralState.DELIVERED)
+            is_over = each.state is ReferralState.CLOSED
+            assert each.is_cancelled <= is_over
+            assert told.count(each.id) == (is_over and each.id in self.may_have)
         cancelled_at = {
             each["referral"]: each["idx"] for each in entries(self.house, "referral.cancelled")
         }

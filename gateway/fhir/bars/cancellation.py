@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.fhir.bars.message import Message
-from gateway.fhir.same_patient import is_nhs_number, stranger_faults
-from gateway.referral.identifiers import NhsNumber, ReferralId, normal_system
-from gateway.referral.json import objects, string
+from gateway.fhir.same_patient import stranger_faults
+from gateway.referral.identifiers import ReferralId, normal_system
+from gateway.referral.json import JsonObject, objects, string
 from gateway.referral.lifecycle import RequestStatus
 from gateway.referral.model import Identifier
 
@@ -26,7 +26,7 @@ class Notice:
     identifiers: tuple[Identifier, ...]
     origin: tuple[Identifier, ...]
     status: RequestStatus
-    nhs_number: NhsNumber | None
+    patient: JsonObject
     person_at: str
 
 
@@ -52,11 +52,6 @@ def read_notice(message: Message) -> Notice:
     if strangers:
         raise InvalidMessageError(*strangers)
     origin = origin_of(message)
-    numbers = [
-        string(each, "value") or ""
-        for each in objects(patient.resource, "identifier")
-        if is_nhs_number(each)
-    ]
     return Notice(
         id=_own_id(string(request.resource, "id")),
         identifiers=tuple(
@@ -66,15 +61,18 @@ def read_notice(message: Message) -> Notice:
         ),
         origin=(origin,) if origin else (),
         status=RequestStatus(message.status),
-        nhs_number=NhsNumber(numbers[0]) if numbers else None,
-        person_at=f"{patient.path}.identifier",
+        patient=patient.resource,
+        person_at=patient.path,
     )
 
 
 def origin_of(message: Message) -> Identifier | None:
-    """Name a referral by where its message came from: the sender's endpoint, and fullUrl."""
-    endpoint, full_url = message.source_endpoint, message.full_url
-    return Identifier(f"origin:{endpoint}", full_url) if endpoint and full_url else None
+    """Name a referral by where its message came from: the sender's service id, and fullUrl."""
+    service, full_url = message.reply_service, message.full_url
+    if service is None or not full_url:
+        return None
+    is_urn = full_url.lower().startswith("urn:")
+    return Identifier(f"origin:{service}", full_url.lower() if is_urn else full_url)
 
 
 def _own_id(text: str | None) -> ReferralId | None:

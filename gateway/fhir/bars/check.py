@@ -15,7 +15,7 @@ from gateway.fhir.bars.workflow import CONDITIONS, Meaning, meaning_of
 from gateway.fhir.profiles.messages import focus_faults
 from gateway.fhir.profiles.model import MessageRule, Profiles
 from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, DosServiceId
-from gateway.referral.json import child, string
+from gateway.referral.json import child, objects, string
 
 APPLICATION_MAJOR = 1
 """The major version of BaRS applications (`Bundle.meta.versionId`) that is taken."""
@@ -64,6 +64,7 @@ def check_message(message: Message, target: DosServiceId | None, profiles: Profi
     _check_version(message)
     faults = [
         *_addressing_faults(message, target),
+        *_focus_faults(message),
         *focus_faults(definition_of(message, meaning, profiles), message.parts),
         *(_condition_faults(message) if meaning is Meaning.NEW_REFERRAL else ()),
     ]
@@ -137,6 +138,19 @@ def _addressing_faults(message: Message, target: DosServiceId | None) -> Iterabl
             expression=f"{header}.source.endpoint",
             diagnostics="source.endpoint is the service id to which replies go, written"
             f" {DOS_SERVICE_SYSTEM}|id.",
+        )
+
+
+def _focus_faults(message: Message) -> Iterable[Fault]:
+    """What the header says that the message is about must be its ServiceRequest."""
+    focus = objects(message.header.resource, "focus")
+    led_to = [message.parts.follow(reference) for reference in focus]
+    if message.request is not None and message.request not in led_to:
+        yield Fault(
+            code=IssueCode.INVARIANT,
+            expression=f"{message.header.path}.focus",
+            diagnostics="The focus leads to the ServiceRequest of the message. Refer to it by the"
+            " fullUrl of its entry.",
         )
 
 

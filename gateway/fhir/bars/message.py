@@ -40,7 +40,7 @@ class Message:
     def definition(self) -> str | None:
         """Which MessageDefinition the message says that it follows, without a version."""
         text = string(self.header.resource, "definition")
-        return text.partition("|")[0] if text else None
+        return normal_system(text.partition("|")[0]) if text else None
 
     @property
     def request(self) -> Part | None:

@@ -15,6 +15,7 @@ from gateway.errors import (
     UnsupportedMessageError,
 )
 from gateway.fhir.bars.message import Message
+from gateway.fhir.references import Part
 from gateway.referral.json import child, string
 
 REQUEST = "servicerequest-request"
@@ -49,8 +50,12 @@ TABLE = (
 """For the event servicerequest-request. What is in no row is refused: 400, invariant."""
 
 CONDITIONS = (
-    ("CarePlan", ("completed",), "A new referral's CarePlan is completed."),
-    ("Encounter", ("triaged", "finished"), "A new referral's Encounter is triaged or finished."),
+    ("CarePlan", ("completed",), "Set the status of a new referral's CarePlan to completed."),
+    (
+        "Encounter",
+        ("triaged", "finished"),
+        "Set the status of a new referral's Encounter to triaged or finished.",
+    ),
 )
 """What a new referral's other resources must say: type, statuses, text."""
 
@@ -73,6 +78,8 @@ def meaning_of(message: Message) -> Meaning:
                 diagnostics="The message carries no ServiceRequest. Add the one that it is about.",
             )
         )
+    if ambiguous := _ambiguous(message, message.request):
+        raise InvalidMessageError(*ambiguous)
     row = next((row for row in TABLE if _fits(message, row)), None)
     if row is None:
         raise InvalidMessageError(_misfit(message))
@@ -87,6 +94,18 @@ def meaning_of(message: Message) -> Meaning:
     return row.meaning
 
 
+def _ambiguous(message: Message, request: Part) -> list[Fault]:
+    """Name the variables that have two values, of which none may be chosen."""
+    faults = []
+    if len(message.reasons) > 1:
+        text = "The reason has more than one code. Send the one that is meant."
+        faults.append(_at(f"{message.header.path}.reason", text))
+    if len(message.categories) > 1:
+        text = "The category has more than one code of message-category-servicerequest. Send the"
+        faults.append(_at(f"{request.path}.category", f"{text} one that is meant."))
+    return faults
+
+
 def _fits(message: Message, row: Row) -> bool:
     return (
         bool(message.reasons & set(row.reasons))
@@ -96,7 +115,7 @@ def _fits(message: Message, row: Row) -> bool:
 
 
 def _other_event(message: Message) -> Exception:
-    where = f"{message.header.path}.eventCoding"
+    where = f"{message.header.path}.event"
     if message.event in _BOOKING:
         text = f"What is offered here is the event {REQUEST}."
         return UnsupportedMessageError(

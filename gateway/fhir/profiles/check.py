@@ -7,6 +7,7 @@ texts name the profile and quote its values, never the message's.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.errors import IssueCode, Severity
 from gateway.fhir.faults import FaultList, Place
@@ -15,7 +16,10 @@ from gateway.fhir.profiles.contexts import stands_rightly
 from gateway.fhir.profiles.model import EXTENSIONS, Ask, Profile, Profiles, Slice, Targets
 from gateway.fhir.reference_rules import ReferenceRules
 from gateway.fhir.tables import Tables
+from gateway.referral.identifiers import OWN_BASE
 from gateway.referral.json import Json, JsonObject, child, string
+
+_OWN_PROFILES: Final = f"{OWN_BASE}/StructureDefinition/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class ProfilePass:
         for node, place, met in inventory.extensions:
             self._met = met
             self._extension(node, place)
+        self._unknown(inventory.unknown)
         self._count_extensions(inventory)
         for target, url in self._waiting:  # grows as it goes, and ends: none is checked twice
             self._resource(target, [url])
@@ -77,10 +82,20 @@ class ProfilePass:
             return urls
         claims = (child(met.node, "meta") or {}).get("profile")
         for index, claim in enumerate(claims if isinstance(claims, list) else []):
-            profile = self._profiles.by_url.get(claim) if isinstance(claim, str) else None
-            if profile is None:
+            if not isinstance(claim, str):
                 continue
-            if profile.type == kind:
+            is_own = claim.startswith(_OWN_PROFILES)
+            profile = self._profiles.by_url.get(claim.partition("|")[0] if is_own else claim)
+            if profile is None:
+                if is_own:
+                    self._found.add(
+                        IssueCode.CODE_INVALID,
+                        met.place,
+                        "This gateway has no profile of this name. Claim one that its"
+                        " CapabilityStatement lists, or none.",
+                        below=f".meta.profile[{index}]",
+                    )
+            elif profile.type == kind:
                 urls.append(profile.url)
             else:
                 self._found.add(
@@ -117,6 +132,17 @@ class ProfilePass:
                 IssueCode.EXTENSION, place, f"{name} may stand in {permitted} only; move it."
             )
         self._asks(node, rule.profile.asks, place)
+
+    def _unknown(self, places: Sequence[Place]) -> None:
+        """Refuse what says that it is defined here, and is not."""
+        for place in places:
+            self._found.add(
+                IssueCode.EXTENSION,
+                place,
+                "This gateway defines no extension of this name. Correct the url, or leave the"
+                " extension out.",
+                below=".url",
+            )
 
     def _count_extensions(self, inventory: Inventory) -> None:
         counts: dict[tuple[int, str], int] = {}

@@ -16,6 +16,8 @@ from gateway.fhir.profiles.problems import File
 from gateway.fhir.references import Index
 from gateway.referral.json import JsonObject, child, objects, string
 
+_TOO_MANY = "Leave out what is more, or send one message for each referral"
+
 
 def message_rule(file: File, library: Library) -> MessageRule:
     """Compile one MessageDefinition, telling the library's problems what is wrong with it."""
@@ -72,10 +74,15 @@ def focus_faults(rule: MessageRule, parts: Index) -> Iterator[Fault]:
         is_short, is_over = len(found) < least, most is not None and len(found) > most
         if not (is_short or is_over):
             continue
-        wanted = f"{least}" if most == least else f"{least} to {most or 'any number'}"
         yield Fault(
             code=IssueCode.REQUIRED if is_short else IssueCode.INVALID,
             expression=found[most].path if most is not None and is_over else "Bundle.entry",
-            diagnostics=f"The message {rule.name} carries {wanted} {focus.type}; this one has"
-            f" {len(found)}.",
+            diagnostics=f"The message {rule.name} carries {_wanted(least, most)} {focus.type}; this"
+            f" one has {len(found)}. {'Add what is missing' if is_short else _TOO_MANY}.",
         )
+
+
+def _wanted(least: int, most: int | None) -> str:
+    if most is None:
+        return f"{least} or more"
+    return f"{least}" if most == least else f"{least} to {most}"

@@ -1,6 +1,7 @@
 """What is read of each part of a Consent, and of several Consents together."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -8,20 +9,28 @@ from gateway.consent.decide import Effect
 from gateway.consent.directives import (
     NO_CONSENT,
     NOT_UNDERSTOOD,
+    ConsentKind,
     ConsentState,
+    read_consents,
 )
 from gateway.referral.identifiers import ODS_CODE_SYSTEM
 from gateway.referral.json import Json, JsonObject
 from tests.builders.consent import (
     ACT_CODE,
     ACT_REASON,
+    CONFIDENTIALITY,
     COVERS,
+    KIND_SYSTEM,
+    NOW,
+    ORGANISATIONS,
     PARTICIPATION,
     PATIENT,
     PROVIDER,
+    PURPOSE,
     SCOPE,
     STRANGER,
     a_consent,
+    a_consent_to_share,
     a_denial,
     a_pcf_consent,
     a_provision,
@@ -31,6 +40,7 @@ from tests.builders.consent import (
     coding,
     concept,
     decided,
+    of_kind,
     our_purpose,
     outcome,
     read,
@@ -334,8 +344,10 @@ def test_a_patient_may_be_named_by_identifier() -> None:
     assert read(a_consent(patient=patient, performer=[dict(patient)])) == COVERS
 
 
-def test_a_signer_of_a_consent_without_a_patient_is_unknown() -> None:
-    assert read(without(a_consent(), "patient")).evidence is None
+def test_a_signer_of_a_consent_without_a_patient_may_be_anybody() -> None:
+    consent = without(a_consent(), "patient")
+    assert read(consent) == replace(COVERS, is_proxy=True)
+    assert outcome(consent) == (HOLD, "AUTHORITY_TO_CONSENT_UNPROVEN")
 
 
 # Several Consents.
@@ -381,3 +393,110 @@ def test_two_kinds_of_refusal_are_a_refusal() -> None:
 )
 def test_a_permission_beside_a_consent_of_another_state_is_held(other: JsonObject) -> None:
     assert read(a_consent(), other) == NOT_UNDERSTOOD
+
+
+def test_a_permission_of_the_patient_counts_before_that_of_another() -> None:
+    relative = a_consent(performer=[{"reference": "urn:uuid:relative"}])
+    assert read(relative, a_consent()) == COVERS
+
+
+# Consents of the other kind.
+
+SHARE_PLAN: dict[str, JsonObject] = {
+    "proposed": a_consent_to_share(status="proposed"),
+    "rejected": a_consent_to_share(status="rejected"),
+    "withdrawn": a_consent_to_share(status="inactive"),
+    "active": a_consent_to_share(),
+    "of a provision that nobody reads": a_consent_to_share(provision={"code": [{"text": "all"}]}),
+}
+
+
+@pytest.mark.parametrize("share", SHARE_PLAN.values(), ids=SHARE_PLAN)
+def test_a_consent_to_share_the_plan_says_nothing_about_being_referred(share: JsonObject) -> None:
+    assert read(share) == NO_CONSENT
+    assert outcome(share) == (Effect.DENY, "NO_PATIENT_CONSENT")
+    assert read(a_consent(), share) == read(share, a_consent()) == COVERS
+    assert read(a_consent(status="rejected"), share) == REJECTED
+
+
+def test_a_consent_to_refer_may_say_so() -> None:
+    assert read(of_kind("refer")) == COVERS
+    assert read(of_kind("refer", status="inactive")).state is ConsentState.WITHDRAWN
+
+
+def test_a_consent_to_refer_says_nothing_about_the_plan() -> None:
+    about_the_plan = partial(
+        read_consents,
+        recipient=PROVIDER, purpose=PURPOSE, organisations=ORGANISATIONS, at=NOW,
+        kind=ConsentKind.SHARE_PLAN,
+    )  # fmt: skip
+    assert about_the_plan([of_kind("refer")]) == NO_CONSENT
+    assert about_the_plan([of_kind("refer"), a_consent_to_share()]) == COVERS
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        a_consent_to_share(modifierExtension=[{"url": "https://example.org/not"}]),
+        a_consent_to_share(implicitRules="https://example.org/rules"),
+        a_consent_to_share(scope=concept(SCOPE, "treatment")),
+    ],
+    ids=["a modifier", "implicit rules", "another scope"],
+)
+def test_a_kind_that_something_may_turn_round_is_not_set_aside(consent: JsonObject) -> None:
+    assert read(a_consent(), consent) == NOT_UNDERSTOOD
+
+
+def test_a_consent_of_both_kinds_is_about_being_referred_too() -> None:
+    both: list[Json] = [concept(KIND_SYSTEM, "refer"), concept(KIND_SYSTEM, "share-plan")]
+    assert read(a_consent(category=both, status="rejected")) == REJECTED
+
+
+def test_a_kind_of_another_system_sets_nothing_aside() -> None:
+    consent = a_consent(category=[concept("https://example.org", "share-plan")], status="rejected")
+    assert read(consent) == REJECTED
+
+
+# Only a part of the data.
+
+
+@pytest.mark.parametrize(
+    ("labels", "named", "limits_data"),
+    [
+        ([coding(CONFIDENTIALITY, "R")], ("R",), False),
+        ([coding(CONFIDENTIALITY, "V"), coding(ACT_CODE, "PSY")], ("PSY", "V"), False),
+        ([coding(CONFIDENTIALITY, "N")], (), True),
+        ([coding(ACT_CODE, "HIV"), coding(CONFIDENTIALITY, "HIV")], ("HIV",), True),
+    ],
+    ids=["restricted and below", "all, and mental health by name", "everyday", "one label"],
+)
+def test_a_permission_covers_its_labels_and_a_level_those_below_it(
+    labels: list[Json], named: tuple[str, ...], *, limits_data: bool
+) -> None:
+    consent = with_provision(securityLabel=labels)
+    assert read(consent) == replace(COVERS, labels=named, limits_data=limits_data)
+    expected = (HOLD, "FACT_UNKNOWN:R40h") if limits_data else (Effect.PERMIT, "PERMITTED")
+    assert outcome(consent) == expected
+
+
+@pytest.mark.parametrize(
+    ("denial", "limits_data"),
+    [
+        ({"actor": [an_actor("urn:uuid:stranger")]}, False),
+        ({"purpose": [our_purpose("eap")]}, False),
+        ({"actor": [an_actor("Group/teams")]}, True),
+        ({"actor": [an_actor()], "purpose": [our_purpose()]}, True),
+    ],
+    ids=["to a stranger", "for another purpose", "to a group", "to this provider for this"],
+)
+def test_a_denial_of_some_data_limits_whom_it_may_touch(
+    denial: JsonObject, *, limits_data: bool
+) -> None:
+    consent = with_denial(securityLabel=[coding(ACT_CODE, "PSY")], **denial)
+    assert read(consent) == replace(COVERS, limits_data=limits_data)
+    assert read(a_consent(), consent) == replace(COVERS, limits_data=limits_data)
+
+
+def test_of_two_permissions_the_one_for_all_data_counts() -> None:
+    everyday = with_provision(securityLabel=[coding(CONFIDENTIALITY, "N")])
+    assert read(everyday, a_consent()) == read(a_consent(), everyday) == COVERS

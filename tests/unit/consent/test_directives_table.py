@@ -58,37 +58,85 @@ def test_k04_a_nested_denial_of_the_provider_does_not_cover() -> None:
     assert outcome(consent) == (HOLD, "CONSENT_DOES_NOT_COVER")
 
 
-NEEDS_REDACTION: dict[str, JsonObject] = {
-    "K05 a nested permission under a denial": {
+SOME_DATA: dict[str, JsonObject] = {
+    "K05 everyday data under a denial": {
         "type": "deny",
         "provision": [
             {
                 "type": "permit",
                 "actor": [an_actor()],
+                "purpose": [our_purpose()],
                 "securityLabel": [coding(CONFIDENTIALITY, "N")],
             }
         ],
     },
-    "K06 a nested denial of a label": a_provision(
+    "K06 all but a label": a_provision(
         type="permit", provision=[a_denial(securityLabel=[coding(ACT_CODE, "PSY")])]
     ),
     "K07 the same label in the old system": a_provision(
         type="permit", provision=[a_denial(securityLabel=[coding(CONFIDENTIALITY, "PSY")])]
     ),
-    "K08 a label that is no confidentiality": a_provision(
-        type="permit", provision=[a_denial(securityLabel=[coding(ACT_CODE, "R")])]
-    ),
-    "K09 a nested denial of a year's data": a_provision(
+    "K09 all but a year": a_provision(
         type="permit", provision=[a_denial(dataPeriod={"start": "2018", "end": "2018"})]
     ),
 }
 
 
-@pytest.mark.parametrize("provision", NEEDS_REDACTION.values(), ids=NEEDS_REDACTION)
-def test_k05_to_k09_what_would_need_redaction_is_held(provision: JsonObject) -> None:
+@pytest.mark.parametrize("provision", SOME_DATA.values(), ids=SOME_DATA)
+def test_k05_to_k09_cover_a_part_of_the_data_and_hold_while_nothing_withholds_the_rest(
+    provision: JsonObject,
+) -> None:
     consent = a_pcf_consent(provision=provision)
+    assert read(consent) == replace(COVERS, limits_data=True)
+    assert outcome(consent) == (HOLD, "FACT_UNKNOWN:R40h")
+
+
+def test_k05_without_a_label_covers_all_data() -> None:
+    permit = a_provision(type="permit")
+    assert read(a_pcf_consent(provision={"type": "deny", "provision": [permit]})) == COVERS
+
+
+def test_k05_of_several_exceptions_the_best_counts() -> None:
+    stranger = a_provision(type="permit", actor=[an_actor("urn:uuid:stranger")])
+    for exceptions in (
+        [stranger, a_provision(type="permit")],
+        [a_provision(type="permit"), stranger],
+    ):
+        provision: JsonObject = {"type": "deny", "provision": [*exceptions]}
+        assert read(a_pcf_consent(provision=provision)) == COVERS
+
+
+def test_k05_an_exception_for_another_provider_does_not_cover() -> None:
+    stranger = a_provision(type="permit", actor=[an_actor("urn:uuid:stranger")])
+    consent = a_pcf_consent(provision={"type": "deny", "provision": [stranger]})
+    assert outcome(consent) == (HOLD, "CONSENT_DOES_NOT_COVER")
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        coding(ACT_CODE, "R"),
+        coding(CONFIDENTIALITY, "SDV-2"),
+        coding("https://example.org", "PSY"),
+        {"code": "PSY"},
+        {"system": ACT_CODE},
+    ],
+    ids=["a process code", "an invented one", "another system", "no system", "no code"],
+)
+@pytest.mark.parametrize("type_", ["permit", "deny"])
+def test_k08_a_label_that_is_no_sensitivity_is_held(label: JsonObject, type_: str) -> None:
+    opposite = {"permit": "deny", "deny": "permit"}[type_]
+    consent = a_pcf_consent(
+        provision=a_provision(type=opposite, provision=[{"type": type_, "securityLabel": [label]}])
+    )
     assert read(consent) == NOT_UNDERSTOOD
     assert outcome(consent) == (HOLD, "FACT_UNKNOWN:R30")
+
+
+@pytest.mark.parametrize("type_", ["permit", "deny"])
+def test_an_exception_that_is_none_is_held(type_: str) -> None:
+    provision = a_provision(type=type_, provision=[{"type": type_, "purpose": [our_purpose()]}])
+    assert read(a_pcf_consent(provision=provision)) == NOT_UNDERSTOOD
 
 
 def test_k10_three_levels_of_provision_are_held() -> None:
@@ -120,7 +168,9 @@ UNREAD: dict[str, JsonObject] = {
     "an action": with_provision(action=[concept(ACT_CODE, "read")]),
     "data by name": with_provision(data=[{"meaning": "instance"}]),
     "a period of data": with_provision(dataPeriod={"start": "2018"}),
-    "a label at the root": with_provision(securityLabel=[coding(CONFIDENTIALITY, "R")]),
+    "an extension of a label": with_provision(
+        securityLabel=[coding(CONFIDENTIALITY, "R") | {"extension": [EXTENSION]}]
+    ),
     "an extension of the root type": with_provision(_type={"extension": [EXTENSION]}),
     "an extension of the period": with_provision(period={"extension": [EXTENSION]}),
     "an extension of an actor": with_provision(actor=[an_actor() | {"extension": [EXTENSION]}]),
@@ -241,5 +291,5 @@ def test_k15_what_was_entered_in_error_does_not_speak_against_another() -> None:
 
 def test_k16_a_relative_who_signed_without_known_authority_is_held() -> None:
     consent = a_consent(performer=[{"reference": "urn:uuid:relative", "type": "RelatedPerson"}])
-    assert read(consent) == replace(COVERS, evidence=None)
-    assert outcome(consent) == (HOLD, "FACT_UNKNOWN:R34")
+    assert read(consent) == replace(COVERS, is_proxy=True)
+    assert outcome(consent) == (HOLD, "AUTHORITY_TO_CONSENT_UNPROVEN")

@@ -19,6 +19,7 @@ from gateway.fhir.validate import validate
 from gateway.referral.json import JsonObject
 from tests.builders.messages import (
     BARS_USE_CASES,
+    FIRST,
     OWN,
     bars_message,
     letter_transaction,
@@ -37,6 +38,9 @@ BARS = "https://fhir.nhs.uk/StructureDefinition"
 REASONS = "https://fhir.nhs.uk/CodeSystem/message-reason-bars"
 CATEGORIES = "https://fhir.nhs.uk/CodeSystem/message-category-servicerequest"
 HEADER, REQUEST, PLAN, PATIENT = (f"Bundle.entry[{n}].resource" for n in (0, 1, 3, 5))
+
+SERVICE_ACTIVE = "Bundle.entry[10].resource.active"
+CONTACT: Tree = {"extension": [FIRST], "name": {"text": "A contact"}}
 
 
 def part(tree: Tree, kind: str) -> Tree:
@@ -264,6 +268,80 @@ SHOWN: dict[str, tuple[list[tuple[Edit, str]], Edit, str]] = {
         problem(code=""),
         "Bundle.entry[4].resource.code.coding[0].code",
     ),
+    "entry-without-urn": (
+        [
+            (lambda t: t["entry"][0].pop("fullUrl"), "Bundle.entry[0].fullUrl"),
+            (
+                lambda t: t["entry"][11].update(fullUrl=f"https://gp.example/Consent/{UUID}"),
+                "Bundle.entry[11].fullUrl",
+            ),
+            (lambda t: t["entry"][11].update(fullUrl="urn:uuid:1"), "Bundle.entry[11].fullUrl"),
+        ],
+        lambda t: t["entry"][1].update(fullUrl=t["entry"][0]["fullUrl"]),
+        REQUEST,
+    ),
+    "message-without-profile": (
+        [(lambda t: t["meta"].pop("profile"), "Bundle.meta.profile")],
+        lambda t: t["meta"].update(profile="one"),
+        "Bundle.meta.profile",
+    ),
+    "message-without-last-updated": (
+        [(lambda t: t["meta"].pop("lastUpdated"), "Bundle.meta.lastUpdated")],
+        lambda t: t["meta"].update(lastUpdated="yesterday"),
+        "Bundle.meta.lastUpdated",
+    ),
+    "encounter-without-journey": (
+        [
+            (
+                lambda t: part(t, "Encounter").pop("episodeOfCare"),
+                "Bundle.entry[2].resource.episodeOfCare",
+            )
+        ],
+        lambda t: part(t, "Encounter").update(episodeOfCare="one"),
+        "Bundle.entry[2].resource.episodeOfCare",
+    ),
+    "unverified-nhs-number": (
+        [
+            (
+                lambda t: part(t, "Patient")["identifier"][0].pop("extension"),
+                f"{PATIENT}.identifier[0]",
+            ),
+            (
+                lambda t: part(t, "Patient")["identifier"][0].update(
+                    verification("NHSNumberVerificationStatusEngland", "03")
+                ),
+                f"{PATIENT}.identifier[0]",
+            ),
+            (
+                lambda t: part(t, "Patient")["identifier"][0].update(
+                    verification("NHSNumberVerificationStatus", "01")
+                ),
+                f"{PATIENT}.identifier[0]",
+            ),
+        ],
+        number("none"),
+        f"{PATIENT}.identifier",
+    ),
+    "patient-without-first-contact": (
+        [
+            (lambda t: part(t, "Patient").pop("contact"), f"{PATIENT}.contact"),
+            (lambda t: part(t, "Patient").update(contact=[CONTACT] * 2), f"{PATIENT}.contact"),
+            (
+                lambda t: part(t, "Patient").update(contact=[{"name": {"text": "A contact"}}]),
+                f"{PATIENT}.contact",
+            ),
+        ],
+        lambda t: part(t, "Patient").update(contact=[CONTACT | {"gender": "none"}]),
+        f"{PATIENT}.contact[0].gender",
+    ),
+    "service-not-active": (
+        [
+            (lambda t: part(t, "HealthcareService").pop("active"), SERVICE_ACTIVE),
+            (lambda t: part(t, "HealthcareService").update(active=False), SERVICE_ACTIVE),
+        ],
+        lambda t: part(t, "HealthcareService").update(active="no"),
+        SERVICE_ACTIVE,
+    ),
 }
 ROWS = [(key, edit, place) for key, (shown, _, _) in SHOWN.items() for edit, place in shown]
 
@@ -339,6 +417,14 @@ SILENT: dict[str, Edit] = {
     "number-of-services": lambda t: t["entry"].append(
         {"fullUrl": f"urn:uuid:{UUID}", "resource": part(t, "HealthcareService")}
     ),
+    "number that is not traced": lambda t: part(t, "Patient")["identifier"][0].update(
+        verification("NHSNumberVerificationStatusEngland", "02")
+    ),
+    "several contacts": lambda t: part(t, "Patient").update(
+        contact=[{"name": {"text": "Another"}}, CONTACT]
+    ),
+    "no number": lambda t: part(t, "Patient").pop("identifier"),
+    "no message": lambda t: (t.update(type="collection"), t["meta"].clear()),
     "older verification-status": lambda t: part(t, "Patient")["identifier"][0].update(
         verification("NHSNumberVerificationStatus", "number-present-and-verified")
     ),

@@ -87,6 +87,38 @@ def test_a_misspelt_property_is_told_the_name_it_resembles() -> None:
     assert "birthDate" in fault.diagnostics
 
 
+def test_the_unknown_properties_of_one_object_are_one_fault() -> None:
+    strange: JsonObject = {f"colour{n}": n for n in range(16)}
+    tree: JsonObject = {"resourceType": "Patient", **strange, "birthdate": "1980-02-29"}
+    tree["name"] = [{"family": "Fernsby", "nick": "a"}]
+    faults = validate(tree | {"gendr": "female"})
+    assert places(faults) == [("Patient", "structure"), ("Patient.name[0]", "structure")]
+    assert "18 properties" in faults[0].diagnostics
+    assert "birthDate and gender" in faults[0].diagnostics
+    assert "a property" in faults[1].diagnostics
+    assert "mend its name" in faults[1].diagnostics
+
+
+def test_the_url_of_an_extension_has_nothing_beside_it() -> None:
+    extension: JsonObject = {"url": "https://gp.example/e", "_url": {"id": "a"}, "valueCode": "a"}
+    assert places(validate({"resourceType": "Patient", "extension": [extension]})) == [
+        ("Patient.extension[0]", "structure")
+    ]
+    attachment: JsonObject = {"url": "https://gp.example/e", "_url": {"id": "a"}}
+    assert validate({"resourceType": "Patient", "photo": [attachment]}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("active", "true"), ("multipleBirthInteger", "1"), ("active", "yes")]
+)
+def test_a_number_or_boolean_in_quotes_is_told_so_in_words_of_both_formats(
+    name: str, value: str
+) -> None:
+    [fault] = validate({"resourceType": "Patient", name: value})
+    assert fault.code is IssueCode.VALUE
+    assert "written without quotes in JSON" in fault.diagnostics
+
+
 def test_all_faults_are_reported_at_once() -> None:
     [row] = [each for each in DEFECTS if each["name"] == "missing_status_in_an_entry"]
     tree = broken(row)
@@ -164,6 +196,26 @@ def test_a_reference_out_of_the_message_is_not_followed(reference: str) -> None:
     entries: Any = tree["entry"]
     entries[1]["resource"]["subject"]["reference"] = reference
     assert validate(tree) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "is_told"),
+    [
+        ("https://fhir.example/R4/Practitioner/1", True),
+        ("https://fhir.example/R4/Practitioner/1/_history/2", True),
+        ("https://fhir.example/" + "a" * 1_000 + "/Practitioner/1", True),
+        ("https://fhir.example/Practitioner/" + "a" * 64 + "/_history/" + "b" * 64, True),
+        ("https://fhir.example/Practitioner/" + "a" * 65, False),
+        ("https://fhir.example/Practitioner/1/2", False),
+        ("https://Practitioner/1", False),
+    ],
+)
+def test_a_type_is_read_where_the_end_of_a_url_names_it(reference: str, is_told: bool) -> None:  # noqa: FBT001
+    tree = good("bars_referral_bundle")
+    entries: Any = tree["entry"]
+    entries[1]["resource"]["subject"]["reference"] = reference
+    found = [("Bundle.entry[1].resource.subject", "value")] if is_told else []
+    assert places(validate(tree)) == found
 
 
 def test_a_logical_reference_needs_no_literal_one() -> None:

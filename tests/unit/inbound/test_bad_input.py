@@ -383,9 +383,7 @@ def test_an_id_that_is_no_uuid_is_refused_at_the_plain_door(door: House, name: s
 
 @pytest.mark.parametrize("path", ["/ServiceRequest", "/"])
 def test_an_answer_that_cannot_be_given_is_not_begun(door: House, path: str) -> None:
-    found = refused(
-        door, path, service_request(), recorded=0, headers={"Accept": "text/turtle"}
-    )
+    found = refused(door, path, service_request(), recorded=0, headers={"Accept": "text/turtle"})
     assert found == (406, [("processing", None)])
 
 

@@ -17,6 +17,7 @@ from gateway.referral.identifiers import (
     ReferralReference,
     RequestId,
     ServiceId,
+    _respelt,
     normal_system,
 )
 
@@ -156,3 +157,15 @@ def test_a_part_of_a_referral_has_the_same_name_every_time_and_no_other_has_it()
 def test_a_system_of_the_nhs_has_one_spelling(sent: str, kept: str) -> None:
     assert normal_system(sent) == kept
     assert normal_system(kept) == kept
+
+
+def test_a_long_system_is_respelt_and_not_remembered() -> None:
+    def remembered() -> int:
+        return _respelt.cache_info().currsize
+
+    _respelt.cache_clear()
+    long = "fhir.nhs.uk/Id/" + "a" * 200
+    assert normal_system(f"http://{long}") == f"https://{long}"
+    assert remembered() == 0
+    normal_system("http://fhir.nhs.uk/Id/nhs-number")
+    assert remembered() == 1

@@ -401,6 +401,18 @@ def test_an_expected_profile_is_asked_of_each_resource_of_its_type(tmp_path: Pat
     assert fault.expression == "Parameters.x.code"
 
 
+def test_the_expected_profile_of_a_message_is_not_asked_of_a_bundle_in_it(tmp_path: Path) -> None:
+    profiles = load(tmp_path, structure("p", "Bundle", {"id": "Bundle.timestamp", "min": 1}))
+    inner: JsonObject = {"resourceType": "Bundle", "type": "collection"}
+    bundle = inner | {"entry": [{"resource": inner}]}
+    expected = {"Bundle": [url("StructureDefinition", "p")]}
+    [fault] = validate(bundle, profiles=profiles, expected=expected)
+    assert fault.expression == "Bundle.timestamp"
+    inner["meta"] = {"profile": [url("StructureDefinition", "p")]}
+    found = validate(bundle, profiles=profiles, expected=expected)
+    assert "Bundle.entry[0].resource.timestamp" in [each.expression for each in found]
+
+
 def test_what_a_reference_leads_to_is_held_against_the_profile_named(tmp_path: Path) -> None:
     person = structure("person", "Patient", {"id": "Patient.gender", "min": 1})
     leads = [{"code": "Reference", "targetProfile": [person["url"]]}]
