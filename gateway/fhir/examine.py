@@ -19,7 +19,7 @@ from gateway.errors import (
     Severity,
 )
 from gateway.fhir.bars.cancellation import read_notice
-from gateway.fhir.bars.check import DEFAULT_DEFINITION, check_message
+from gateway.fhir.bars.check import DEFAULT_DEFINITION, check_message, check_version
 from gateway.fhir.bars.message import CATEGORY_SYSTEM, REASON_SYSTEM, coded, open_message
 from gateway.fhir.bars.workflow import Meaning
 from gateway.fhir.profiles.model import Profiles
@@ -62,9 +62,12 @@ def check_structure(tree: JsonObject, profiles: Profiles) -> Sequence[Fault]:
     Returns: the warnings.
 
     Raises:
+        UnsupportedMessageError: a message of another application version.
         InvalidMessageError: every fault, the warnings among them. Where the message is valid
             R4, what reading it would refuse is among them too.
     """
+    if string(tree, "resourceType") == "Bundle" and string(tree, "type") == "message":
+        check_version(tree)
     found = validate(tree, profiles=profiles, expected=expected_of(tree, profiles))
     if not any(is_error(fault) for fault in found):
         return [*found, *tolerated(tree)]

@@ -58,9 +58,10 @@ def build_front_door(
     ):
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)
-    app.after_request(echo_ids)
-    app.after_request(_keep_nowhere)
+    # The last one registered runs first: the log line sees what the others have set.
     app.after_request(_log_line)
+    app.after_request(_keep_nowhere)
+    app.after_request(echo_ids)
     app.register_error_handler(GatewayError, _refused)
     app.register_error_handler(HTTPException, _not_routed)
     app.register_error_handler(Exception, _unforeseen)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import partial
 
 import flask
+from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.http import http_date
 
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
@@ -66,7 +67,13 @@ routes = flask.Blueprint("reads", __name__)
 @routes.get("/ServiceRequest/<referral_id>")
 @needs(Scope.REFERRAL_READ)
 def get_referral(referral_id: str) -> flask.Response:
-    """Show a referral of the caller's own organisation, in its present version."""
+    """Show a referral of the caller's own organisation, in its present version.
+
+    Raises:
+        MethodNotAllowed: it is no id but the operation, which is posted.
+    """
+    if referral_id == "$validate":
+        raise MethodNotAllowed(["POST"])
     check_accept()
     versions = _versions(referral_id)
     return to_response(_shown(versions[-1]))

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 
 import flask
-from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.http import http_date
 
 from gateway.errors import (
@@ -127,17 +126,6 @@ def validate_referral() -> flask.Response:
         )
     ]
     return to_response(Answer(http=200, body=operation_outcome(found, code=None)))
-
-
-@routes.route("/ServiceRequest/$validate", methods=["GET", "PUT"])
-@needs(Scope.REFERRAL_CREATE)
-def only_posted() -> flask.Response:
-    """Say that the operation is posted; it is no ServiceRequest of that id.
-
-    Raises:
-        MethodNotAllowed: always.
-    """
-    raise MethodNotAllowed(["POST"])
 
 
 def _parameter(tree: JsonObject) -> JsonObject:

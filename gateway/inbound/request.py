@@ -280,7 +280,7 @@ def _uuid_header(name: str, required: bool, faults: list[Fault]) -> str:  # noqa
             faults.append(Fault(code=IssueCode.REQUIRED, diagnostics=f"Send {name}: a UUID."))
         return str(uuid.uuid4())
     if not _is_uuid(text):
-        faults.append(Fault(code=IssueCode.VALUE, diagnostics=f"{name} is not a UUID."))
+        faults.append(Fault(code=IssueCode.VALUE, diagnostics=f"{name} is not a UUID. Send one."))
         return str(uuid.uuid4())
     return text.strip().lower()
 
@@ -302,7 +302,8 @@ def encoded_header(name: str, *, required: bool) -> JsonObject | None:
     text = flask.request.headers.get(name)
     if not text:
         if required:
-            raise HeaderError(Fault(code=IssueCode.REQUIRED, diagnostics=f"Send {name}."))
+            text = f"The request has no {name}. Send it: Base64 of a JSON object."
+            raise HeaderError(Fault(code=IssueCode.REQUIRED, diagnostics=text))
         return None
     try:
         return read_json(base64.b64decode(text, validate=True))

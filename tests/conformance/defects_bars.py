@@ -23,6 +23,7 @@ from tests.conformance.messages import Door
 BARS: Final = (Door.BARS,)
 EVENTS: Final = "https://fhir.nhs.uk/CodeSystem/message-events-bars"
 REASONS: Final = "https://fhir.nhs.uk/CodeSystem/message-reason-bars"
+CATEGORIES: Final = "https://fhir.nhs.uk/CodeSystem/message-category-servicerequest"
 EVENT: Final = "MessageHeader.eventCoding"
 REASON: Final = "MessageHeader.reason"
 CATEGORY: Final = "ServiceRequest.category"
@@ -83,6 +84,7 @@ WORKFLOW: Final = (
     _row("reason_that_is_missing", REASON, REMOVED),
     _bars("reason_with_two_codes", _also_coded(REASON, REASONS, "update"), REASON, "invariant"),
     _row("reason_of_another_code_system", f"{REASON}.coding[0].system", "https://gp.example", at=REASON),
+    _bars("category_with_two_codes", _also_coded(f"{CATEGORY}[0]", CATEGORIES, "validation"), CATEGORY, "invariant"),
     _bars("category_that_is_unknown", _category("wish"), CATEGORY, "invariant"),
     _row("category_that_is_missing", CATEGORY, REMOVED),
     _bars("new_validation", _category("validation"), CATEGORY, "not-supported", 422),
@@ -118,6 +120,7 @@ ADDRESSING: Final = (
     _row("performer_that_is_missing", "ServiceRequest.performer", REMOVED, "required"),
     _row("performer_that_is_another_service", "HealthcareService.identifier[0].value", PHARMACY_SERVICE, "value", at="ServiceRequest.performer"),
     _row("focus_that_is_missing", "MessageHeader.focus", REMOVED, "required"),
+    _row("definition_of_another_message_with_http", "MessageHeader.definition", "http://fhir.nhs.uk/MessageDefinition/bars-message-booking-request", "not-supported", 422),
     _row("focus_on_something_else", "MessageHeader.focus", [{"reference": "ServiceRequest/7"}]),
     _row("definition_of_another_message", "MessageHeader.definition", "https://fhir.nhs.uk/MessageDefinition/bars-message-booking-request", "not-supported", 422),
 )  # fmt: skip

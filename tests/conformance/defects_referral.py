@@ -42,7 +42,9 @@ OTHER_NUMBER: Final = "9990000026"
 OTHER: Final = {"reference": "Patient/11111111-2222-4333-8444-555555555555"}
 OTHER_BY_NUMBER: Final = {"identifier": {"system": NHS, "value": OTHER_NUMBER}}
 OWN_USE_CASES: Final = f"{OWN}/CodeSystem/use-case"
-NH: Final[Tree] = {"type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "NH"}]}}
+NH: Final[Tree] = {
+    "type": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "NH"}]}
+}
 MODIFIER: Final = [{"url": "https://gp.example/not", "valueBoolean": True}]
 FINDING: Final[Tree] = {
     "resourceType": "Observation",

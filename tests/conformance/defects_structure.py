@@ -3,6 +3,7 @@
 from typing import Final
 
 from tests.builders.canary import FAMILY, NUMBER
+from tests.builders.messages import OWN
 from tests.conformance.defect import (
     ALL,
     ONLY_JSON,

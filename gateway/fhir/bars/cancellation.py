@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.fhir.bars.message import Message
+from gateway.fhir.modifiers import modifier_faults
 from gateway.fhir.same_patient import stranger_faults
 from gateway.referral.identifiers import ReferralId, normal_system
 from gateway.referral.json import JsonObject, objects, string
@@ -48,9 +49,12 @@ def read_notice(message: Message) -> Notice:
                 diagnostics=f"A cancellation carries one {name}; this one does not.",
             )
         )
-    strangers = list(stranger_faults(message.tree, message.parts, request, patient))
-    if strangers:
-        raise InvalidMessageError(*strangers)
+    faults = [
+        *stranger_faults(message.tree, message.parts, request, patient),
+        *modifier_faults(message.tree, message.parts),
+    ]
+    if faults:
+        raise InvalidMessageError(*faults)
     origin = origin_of(message)
     return Notice(
         id=_own_id(string(request.resource, "id")),

@@ -15,7 +15,7 @@ from gateway.fhir.bars.workflow import CONDITIONS, Meaning, meaning_of
 from gateway.fhir.profiles.messages import focus_faults
 from gateway.fhir.profiles.model import MessageRule, Profiles
 from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, DosServiceId
-from gateway.referral.json import child, objects, string
+from gateway.referral.json import JsonObject, child, objects, string
 
 APPLICATION_MAJOR = 1
 """The major version of BaRS applications (`Bundle.meta.versionId`) that is taken."""
@@ -49,7 +49,7 @@ def check_message(message: Message, target: DosServiceId | None, profiles: Profi
     """Check that a message is one that is offered, complete, and for whom it says.
 
     1. Its event, category and reason are ones that are offered here.
-    2. Its application version is one that is understood.
+    2. It names the version of its application (`check_version` has refused another major).
     3. It is addressed to the service that the request names (`target`, where there is one).
     4. It carries the resources that its definition asks for.
     5. Its workflow variables fit each other.
@@ -61,8 +61,8 @@ def check_message(message: Message, target: DosServiceId | None, profiles: Profi
     """
     meaning = meaning_of(message)
     _check_definition(message, meaning)
-    _check_version(message)
     faults = [
+        *_version_faults(message),
         *_addressing_faults(message, target),
         *_focus_faults(message),
         *focus_faults(definition_of(message, meaning, profiles), message.parts),
@@ -95,16 +95,25 @@ def _check_definition(message: Message, meaning: Meaning) -> None:
         )
 
 
-def _check_version(message: Message) -> None:
-    text = string(child(message.tree, "meta") or {}, "versionId")
-    if text is None:
-        raise InvalidMessageError(
-            Fault(
-                code=IssueCode.INVARIANT,
-                expression="Bundle.meta.versionId",
-                diagnostics="Bundle.meta.versionId carries the version of the BaRS application.",
-            )
+def _version_faults(message: Message) -> Iterable[Fault]:
+    if string(child(message.tree, "meta") or {}, "versionId") is None:
+        yield Fault(
+            code=IssueCode.INVARIANT,
+            expression="Bundle.meta.versionId",
+            diagnostics="Bundle.meta.versionId carries the version of the BaRS application."
+            f" Add it: {APPLICATION_MAJOR}.0.0 or a later {APPLICATION_MAJOR}.x.",
         )
+
+
+def check_version(tree: JsonObject) -> None:
+    """Refuse a message of another application version before its structure is looked at.
+
+    Raises:
+        UnsupportedMessageError: it names another major version, or none that can be read.
+    """
+    text = string(child(tree, "meta") or {}, "versionId")
+    if text is None:
+        return
     version = _VERSION.fullmatch(text)
     if version is None or int(version[1]) != APPLICATION_MAJOR:
         raise UnsupportedMessageError(
@@ -147,7 +156,7 @@ def _focus_faults(message: Message) -> Iterable[Fault]:
     led_to = [message.parts.follow(reference) for reference in focus]
     if message.request is not None and message.request not in led_to:
         yield Fault(
-            code=IssueCode.INVARIANT,
+            code=IssueCode.INVARIANT if focus else IssueCode.REQUIRED,
             expression=f"{message.header.path}.focus",
             diagnostics="The focus leads to the ServiceRequest of the message. Refer to it by the"
             " fullUrl of its entry.",

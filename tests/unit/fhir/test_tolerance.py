@@ -424,7 +424,7 @@ SILENT: dict[str, Edit] = {
         contact=[{"name": {"text": "Another"}}, CONTACT]
     ),
     "no number": lambda t: part(t, "Patient").pop("identifier"),
-    "no message": lambda t: (t.update(type="collection"), t["meta"].clear()),
+    "no message": lambda t: (t.update(type="collection"), t.pop("meta")),
     "older verification-status": lambda t: part(t, "Patient")["identifier"][0].update(
         verification("NHSNumberVerificationStatus", "number-present-and-verified")
     ),
