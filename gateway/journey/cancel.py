@@ -131,8 +131,11 @@ def _find(tx: Transaction, wanted: Cancellation, envelope: Envelope) -> Referral
 
 
 def _check_names(tx: Transaction, found: Referral, wanted: Cancellation, of: OdsCode) -> None:
-    """Check that names given beside the id are not those of another referral."""
-    for names in wanted.names:
+    """Check that identifiers given beside the id are not those of another referral.
+
+    Where a message came from is not compared: senders use names of entries again.
+    """
+    for names in wanted.names[:1]:
         ids = referrals.find_named(tx, of, names)
         if ids and found.id not in ids:
             msg = "the id and the other names are those of different referrals"
