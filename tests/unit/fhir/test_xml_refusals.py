@@ -1,5 +1,6 @@
 """What FHIR XML may not hold is refused at its place, quickly, and never quoted."""
 
+import sys
 import time
 import tracemalloc
 from typing import Final
@@ -312,7 +313,8 @@ def test_a_flood_is_read_or_refused_at_once_and_in_little_memory(name: str) -> N
         read_xml(body)
     except MessageError as refusal:
         assert refusal.faults  # noqa: PT017  # most floods are refused, some are only long
-    assert time.thread_time() - started < 1.0
+    slower = 5 if sys.gettrace() else 1  # where coverage is measured
+    assert time.thread_time() - started < 1.0 * slower
 
 
 @pytest.mark.parametrize("name", ["nested", "values", "attributes", "attribute_of_escapes"])
