@@ -24,6 +24,8 @@ CASES: Final[list[Case]] = [
     for door in defect.doors
     for form in Format
     if form in defect.formats
+    # What a transaction brings in XML is read as at the other doors: one defect in ten shows it.
+    and (door is not Door.TRANSACTION or form is Format.JSON or len(defect.name) % 10 == 0)
 ]
 SAMPLE: Final = 12
 """On PostgreSQL, each so-manieth case: the refusals are the same code, the rows are not."""
