@@ -90,13 +90,18 @@ def end_attempt(
 
 
 def close_cancelled(
-    tx: Transaction, present: Referral, cancelled: Referral, *, actor: str
+    tx: Transaction,
+    present: Referral,
+    cancelled: Referral,
+    *,
+    actor: str,
+    because: str = CANCELLED,
 ) -> Referral:
     """Nobody has it, or everybody who may have it was told: it is over.
 
     `present` is the referral as stored, `cancelled` what it has become.
     """
-    closed = replace(cancelled, state=ReferralState.CLOSED, hold=None, closed_because=CANCELLED)
+    closed = replace(cancelled, state=ReferralState.CLOSED, hold=None, closed_because=because)
     referrals.change(tx, present, closed)
     tx.record(
         ReferralClosed(
@@ -104,25 +109,10 @@ def close_cancelled(
             practice=present.practice,
             subject=present.subject,
             referral=present.id,
-            reason=CANCELLED,
+            reason=because,
         )
     )
     return closed
-
-
-def close_recalled(tx: Transaction, present: Referral, cause: str) -> None:
-    """Everybody who may have it was told."""
-    closed = replace(present, state=ReferralState.CLOSED, closed_because=cause)
-    referrals.change(tx, present, closed)
-    tx.record(
-        ReferralClosed(
-            actor="worker",
-            practice=present.practice,
-            subject=present.subject,
-            referral=present.id,
-            reason=cause,
-        )
-    )
 
 
 def record_release(tx: Transaction, claimed: Delivery, present: Referral, sha256: str) -> None:
@@ -154,4 +144,5 @@ def sent(
     live = (DeliveryState.QUEUED, DeliveryState.IN_FLIGHT)
     others = [d for d in deliveries.of_referral(tx, present.id) if d.id != claimed.id]
     if not any(d.kind is DeliveryKind.RECALL and d.state in live for d in others):
-        close_recalled(tx, present, claimed.reason or CANCELLED)
+        cause = claimed.reason or CANCELLED
+        close_cancelled(tx, present, present, actor="worker", because=cause)
