@@ -3,33 +3,55 @@
 What enters: the text of a directory file. What leaves: a plan that a person can read, and,
 once applied, new versions of the rows that changed. No row is ever edited in place. A record
 that the file does not list stays, unless ending it was asked for.
+
+Agreements and switches of the file become events. Must never: overrule by a file what a
+practice said itself, or sign by a file what a practice has frozen.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from gateway.consent.agreements import move_to
 from gateway.errors import DirectoryFileError
 from gateway.journey.gateway import Gateway
+from gateway.journey.sharing import import_agreement, import_switches
 from gateway.ledger.entry import DirectoryApplied
 from gateway.mapping.directory_file import (
     DirectoryRow,
     Kind,
     Noun,
     noun_of,
+    practice_row,
     read_directory_file,
 )
-from gateway.referral.directory import Agreement, Practice, Service
-from gateway.store import directory
+from gateway.referral.directory import (
+    Agreement,
+    AgreementStatus,
+    Practice,
+    Service,
+    Switch,
+    SwitchValue,
+)
+from gateway.referral.sharing import AgreementMove, Origin
+from gateway.store import directory, sharing
+from gateway.store.engine import Reading, Transaction
+
+ACTOR = "operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a file would change. `missing` are there now and not in the file."""
+    """What a file would change. `missing` are there now and not in the file.
+
+    `kept` names what the practice itself has said, where the file says otherwise.
+    """
 
     added: tuple[DirectoryRow, ...]
     changed: tuple[DirectoryRow, ...]
     missing: tuple[DirectoryRow, ...]
+    kept: tuple[str, ...]
     ends_missing: bool
     file_sha256: str
 
@@ -47,8 +69,8 @@ def plan_directory(text: str, gateway: Gateway, *, end_missing: bool) -> Plan:
     """
     wanted = read_directory_file(text)
     with gateway.store.reading() as view:
-        present = directory.rows_as_of(view, gateway.clock())
-    return _compare(wanted, present, text, end_missing=end_missing)
+        said = _said(view, gateway.clock())
+    return _compare(wanted, said, text, end_missing=end_missing)
 
 
 def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
@@ -57,16 +79,18 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
     Returns: the plan that was applied.
     """
     with gateway.store.transaction(gateway.clock()) as tx:
-        present = directory.rows_as_of(tx, tx.at)
-        plan = _compare(read_directory_file(text), present, text, end_missing=plan.ends_missing)
+        said = _said(tx, tx.at)
+        plan = _compare(read_directory_file(text), said, text, end_missing=plan.ends_missing)
         if not plan.changes_anything:
             return plan
         ended = plan.missing if plan.ends_missing else ()
-        directory.replace_rows(tx, [*plan.added, *plan.changed])
+        written = [*plan.added, *plan.changed]
+        directory.replace_rows(tx, [_alone(r) for r in written if r.kind is not Kind.AGREEMENT])
         directory.end_rows(tx, [(row.kind, row.key) for row in ended])
+        _import(tx, written, ended, {row.name: row for row in said.rows})
         tx.record(
             DirectoryApplied(
-                actor="operator",
+                actor=ACTOR,
                 file_sha256=plan.file_sha256,
                 added=len(plan.added),
                 changed=len(plan.changed),
@@ -76,27 +100,129 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
     return plan
 
 
-def _compare(
-    wanted: Sequence[DirectoryRow],
-    present: Sequence[DirectoryRow],
-    text: str,
-    *,
-    end_missing: bool,
-) -> Plan:
-    now = {(row.kind, row.key): row for row in present}
-    then = {(row.kind, row.key): row for row in wanted}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What stands now, and which of it the practices said themselves."""
+
+    rows: Sequence[DirectoryRow]
+    own_agreements: frozenset[str]
+    own_switches: frozenset[tuple[str, Switch]]
+
+
+def _said(view: Reading | Transaction, at: datetime) -> _Said:
+    own = [e for e in sharing.all_agreement_events(view) if e.origin is not Origin.IMPORT]
+    own_switches = [e for e in sharing.all_switch_events(view) if e.origin is not Origin.IMPORT]
+    return _Said(
+        rows=directory.rows_as_of(view, at),
+        own_agreements=frozenset(event.agreement for event in own),
+        own_switches=frozenset((event.practice, event.switch) for event in own_switches),
+    )
+
+
+def _compare(listed: Sequence[DirectoryRow], said: _Said, text: str, *, end_missing: bool) -> Plan:
+    now = {row.name: row for row in said.rows}
+    kept: list[str] = []
+    wanted = [_yielding(row, now.get(row.name), said, kept) for row in listed]
+    then = {row.name: row for row in wanted}
+    changed = tuple(row for name, row in then.items() if name in now and now[name] != row)
     plan = Plan(
         added=tuple(row for name, row in then.items() if name not in now),
-        changed=tuple(row for name, row in then.items() if name in now and now[name] != row),
-        missing=tuple(row for name, row in now.items() if name not in then),
+        changed=changed,
+        missing=tuple(r for name, r in now.items() if name not in then and not _is_over(r)),
+        kept=tuple(kept),
         ends_missing=end_missing,
         file_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     result = then if end_missing else now | then
-    faults = sorted(_loose_ends(result.values()))
+    faults = sorted([*_loose_ends(result.values()), *_frozen(plan, now)])
     if faults:
         raise DirectoryFileError("\n".join(faults))
     return plan
+
+
+def _yielding(
+    row: DirectoryRow, now: DirectoryRow | None, said: _Said, kept: list[str]
+) -> DirectoryRow:
+    """Let what a practice said itself stand against the file."""
+    noun = noun_of(row.kind, row.body)
+    if now is None or now == row:
+        return row
+    if isinstance(noun, Agreement) and noun.id in said.own_agreements:
+        kept.append(f"agreement {row.key}: the practice itself has said how it stands")
+        return now
+    there = noun_of(now.kind, now.body)
+    if not isinstance(noun, Practice) or not isinstance(there, Practice):
+        return row
+    own = {s: there.switches[s] for s in there.switches if (noun.ods, s) in said.own_switches}
+    kept += [
+        f"practice {row.key}: the practice itself has set {switch}"
+        for switch, value in own.items()
+        if noun.switches.get(switch, value) is not value
+    ]
+    # A switch that the file does not name stays as it is.
+    return practice_row(row.body, {**there.switches, **noun.switches, **own})
+
+
+def _frozen(plan: Plan, now: Mapping[tuple[Kind, str], DirectoryRow]) -> Iterable[str]:
+    """Find agreements that a file would sign for a practice that has frozen new ones."""
+    for row in (*plan.added, *plan.changed):
+        wanted, move = _move(row, now)
+        if wanted is None or move not in (AgreementMove.SIGNED, AgreementMove.WIDENED):
+            continue
+        here = now.get((Kind.PRACTICE, wanted.practice))
+        practice = noun_of(here.kind, here.body) if here else None
+        if isinstance(practice, Practice) and _is_frozen(practice):
+            yield (
+                f"agreement {row.key}: practice {practice.ods} has frozen new agreements; it can"
+                " be signed once the practice has switched new_agreements on"
+            )
+
+
+def _is_frozen(practice: Practice) -> bool:
+    return practice.switches.get(Switch.NEW_AGREEMENTS) is SwitchValue.OFF
+
+
+def _move(
+    row: DirectoryRow, now: Mapping[tuple[Kind, str], DirectoryRow]
+) -> tuple[Agreement | None, AgreementMove | None]:
+    """Name what a row would do to an agreement; nothing where it is about something else."""
+    wanted = noun_of(row.kind, row.body)
+    if not isinstance(wanted, Agreement):
+        return None, None
+    there = now.get(row.name)
+    before = noun_of(there.kind, there.body) if there else None
+    return wanted, move_to(before if isinstance(before, Agreement) else None, wanted)
+
+
+def _is_over(row: DirectoryRow) -> bool:
+    """Whether it is an agreement that was withdrawn: its events stay, and it needs no end."""
+    noun = noun_of(row.kind, row.body)
+    return isinstance(noun, Agreement) and noun.status is AgreementStatus.WITHDRAWN
+
+
+def _alone(row: DirectoryRow) -> DirectoryRow:
+    """Return what the directory keeps of a row: a practice's without its switches."""
+    return practice_row(row.body, {}) if row.kind is Kind.PRACTICE else row
+
+
+def _import(
+    tx: Transaction,
+    written: Sequence[DirectoryRow],
+    ended: Sequence[DirectoryRow],
+    now: Mapping[tuple[Kind, str], DirectoryRow],
+) -> None:
+    """Write what the file says of agreements and switches as events."""
+    for row in written:
+        wanted, move = _move(row, now)
+        if wanted is not None and move is not None:
+            import_agreement(tx, wanted, move, actor=ACTOR)
+        noun = noun_of(row.kind, row.body)
+        if isinstance(noun, Practice):
+            import_switches(tx, noun, actor=ACTOR)
+    for row in ended:
+        noun = noun_of(row.kind, row.body)
+        if isinstance(noun, Agreement):
+            import_agreement(tx, noun, AgreementMove.WITHDRAWN, actor=ACTOR)
 
 
 def _loose_ends(rows: Iterable[DirectoryRow]) -> Iterable[str]:

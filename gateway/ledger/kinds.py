@@ -26,11 +26,31 @@ class EntryKind(StrEnum):
     RECALL_QUEUED = "recall.queued"
     RECALL_RELEASED = "recall.released"
     RECALL_SENT = "recall.sent"
+    REDACTION_APPLIED = "redaction.applied"
     HOLD_OPENED = "hold.opened"
     HOLD_RESOLVED = "hold.resolved"
+    CONSENT_RECORDED = "consent.recorded"
+    CONSENT_SUPERSEDED = "consent.superseded"
+    CONSENT_WITHDRAWN = "consent.withdrawn"
+    CONSENT_ERROR = "consent.error"
+    AGREEMENT_PROPOSED = "agreement.proposed"
+    AGREEMENT_SIGNED = "agreement.signed"
+    AGREEMENT_WIDENED = "agreement.widened"
+    AGREEMENT_RENEWED = "agreement.renewed"
+    AGREEMENT_SUSPENDED = "agreement.suspended"
+    AGREEMENT_WITHDRAWN = "agreement.withdrawn"
+    AGREEMENT_REINSTATED = "agreement.reinstated"
+    AGREEMENT_EXPIRED = "agreement.expired"
+    AGREEMENT_REFUSED = "agreement.refused"
+    SWITCH_CHANGED = "switch.changed"
+    ICB_NOTICE_DRAFTED = "icb.notice.drafted"
+    ICB_NOTICE_SENT = "icb.notice.sent"
+    ICB_NOTICE_ACKNOWLEDGED = "icb.notice.acknowledged"
+    ICB_NOTICE_REINSTATED = "icb.notice.reinstated"
     DIRECTORY_APPLIED = "directory.applied"
     POLICY_CHANGED = "policy.changed"
     LEDGER_VERIFIED = "ledger.verified"
+    OPTOUT_LOADED = "optout.loaded"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  # the kind's name, no secret
     TOKEN_REFUSED = "token.refused"  # noqa: S105  # the kind's name, no secret
 
@@ -63,3 +83,57 @@ class Stage(StrEnum):
     ACCEPT = "accept"
     RELEASE = "release"
     REPLAY = "replay"
+
+
+class AgreementKind(StrEnum):
+    """What an agreement is for."""
+
+    DIRECT = "direct"
+    MIXED = "mixed"
+    EXCLUSIVE_SECONDARY = "exclusive-secondary"
+
+
+class AgreementChange(StrEnum):
+    """What was asked of an agreement when it was refused."""
+
+    NEW = "new"
+    WIDENED = "widened"
+    RENEWAL = "renewal"
+
+
+class Source(StrEnum):
+    """Whose word a change of sharing is: the practice's, a file's, or an operator's."""
+
+    PRACTICE = "practice"
+    IMPORT = "import"
+    OPERATOR = "operator"
+
+
+class Switch(StrEnum):
+    """A practice's control over one kind of sharing."""
+
+    SECONDARY_SHARING = "secondary_sharing"
+    UPDATE_RECORD = "update_record"
+    SEND_DOCUMENT = "send_document"
+    ACCESS_RECORD = "access_record"
+    NEW_AGREEMENTS = "new_agreements"
+    SHARED_CARE = "shared_care"
+    ADVICE_AND_GUIDANCE = "advice_and_guidance"
+
+
+class SwitchValue(StrEnum):
+    """Where a switch stands."""
+
+    ON = "on"
+    OFF = "off"
+    EXCLUSIVE_WITHDRAWN = "exclusive-withdrawn"
+
+
+class NoticeKind(StrEnum):
+    """What a notice tells the ICB."""
+
+    WITHDRAW_SECONDARY = "withdraw-secondary"
+    FREEZE_NEW = "freeze-new"
+    WRITE_SWITCH = "write-switch"
+    REINSTATE = "reinstate"
+    SHARED_CARE = "shared-care"

@@ -1,7 +1,7 @@
 """What every kind of entry has in common: its fields, their places, and its JSON.
 
 What enters: a class whose annotations carry rules (`values.py`). What leaves: the checked
-JSON of one entry, without its place in a log. The kinds themselves are in `entry.py`. A
+JSON of one entry, without its place in a log. The kinds themselves are those of `entry.py`. A
 field's place in the body follows from its name: `refs` holds the names of other things,
 the top holds whom the line is about and who acted, `detail` the rest. See FORMAT.md.
 """
@@ -24,7 +24,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 Part: TypeAlias = Literal["top", "refs", "detail"]
 
 _TOP = frozenset({"practice", "subject", "actor"})
-_REFS = frozenset({"referral", "decision", "delivery", "service", "recipient"})
+_REFS = frozenset("referral decision delivery service recipient consent agreement notice".split())
 
 
 @dataclass(frozen=True, slots=True)

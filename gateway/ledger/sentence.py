@@ -4,7 +4,6 @@ What enters: an entry. What leaves: one sentence without any name of a person, b
 entry holds none. Total: a kind without its sentence does not pass the type checker.
 """
 
-from datetime import datetime
 from typing import assert_never
 
 from gateway.ledger.entry import (
@@ -22,23 +21,33 @@ from gateway.ledger.entry import (
     Entry,
     HoldOpened,
     HoldResolved,
+    HouseEntry,
     LedgerVerified,
+    OptOutLoaded,
     PolicyChanged,
     RecallQueued,
     RecallReleased,
     RecallSent,
+    RedactionApplied,
     ReferralCancelled,
     ReferralClosed,
     ReferralReceived,
     ReferralRejected,
+    SharingEntry,
     TokenIssued,
     TokenRefused,
 )
 from gateway.ledger.kinds import Door, Effect, Stage
+from gateway.ledger.sentence_sharing import sentence_on_sharing
+from gateway.ledger.values import say_instant
 
 
 def sentence(entry: Entry) -> str:
     """Say in one sentence what this entry records. Its time and index stand beside it."""
+    if isinstance(entry, SharingEntry):
+        return sentence_on_sharing(entry)
+    if isinstance(entry, HouseEntry):
+        return _on_house(entry)
     match entry:
         case ReferralReceived() | ReferralRejected() | ReferralCancelled() | ReferralClosed():
             return _on_referral(entry)
@@ -50,10 +59,6 @@ def sentence(entry: Entry) -> str:
             return _on_planned_delivery(entry)
         case HoldOpened() | HoldResolved():
             return _on_hold(entry)
-        case DirectoryApplied() | PolicyChanged() | LedgerVerified():
-            return _on_house(entry)
-        case TokenIssued() | TokenRefused():
-            return _on_token(entry)
         case _:
             return _on_troubled_delivery(entry)
 
@@ -99,10 +104,10 @@ def _on_planned_delivery(
 ) -> str:
     match entry:
         case DeliveryQueued():
-            due = _minute(entry.next_at)
+            due = say_instant(entry.next_at)
             return f"A delivery to {entry.recipient} was queued, first due at {due}."
         case DeliveryReleased():
-            until = _minute(entry.lease_until)
+            until = say_instant(entry.lease_until)
             return (
                 f"The referral was released to {entry.recipient} "
                 f"for attempt {entry.attempt}, until {until}."
@@ -124,12 +129,13 @@ def _on_troubled_delivery(
     | DeliveryDeadLettered
     | DeliveryReplayed
     | DeliveryLeaseLapsed
-    | DeliveryStopped,
+    | DeliveryStopped
+    | RedactionApplied,
 ) -> str:
     to = f"to {entry.recipient}"
     match entry:
         case DeliveryUnknown():
-            again = _minute(entry.next_at)
+            again = say_instant(entry.next_at)
             return (
                 f"Attempt {entry.attempt} {to} did not succeed or its outcome is not known "
                 f"({entry.phase}); the next is due at {again}."
@@ -137,16 +143,19 @@ def _on_troubled_delivery(
         case DeliveryDeadLettered():
             return f"The delivery {to} was given up after attempt {entry.attempt}: {entry.reason}."
         case DeliveryReplayed():
-            again = _minute(entry.next_at)
+            again = say_instant(entry.next_at)
             return f"{entry.actor} ordered the delivery {to} again, due at {again}: {entry.reason}."
         case DeliveryLeaseLapsed():
-            until = _minute(entry.lease_until)
+            until = say_instant(entry.lease_until)
             return (
                 f"The worker with attempt {entry.attempt} {to} did not come back by {until}; "
                 "another took over."
             )
         case DeliveryStopped():
             return f"The delivery {to} was stopped after {entry.attempt} attempts: {entry.reason}."
+        case RedactionApplied():
+            why = _listed(entry.obligations)
+            return f"Items were taken out before the referral goes to {entry.recipient}: {why}."
         case _:
             assert_never(entry)
 
@@ -154,10 +163,10 @@ def _on_troubled_delivery(
 def _on_recall(entry: RecallQueued | RecallReleased | RecallSent) -> str:
     match entry:
         case RecallQueued():
-            due = _minute(entry.next_at)
+            due = say_instant(entry.next_at)
             return f"{entry.recipient} is to be told to stop ({entry.cause}), first at {due}."
         case RecallReleased():
-            until = _minute(entry.lease_until)
+            until = say_instant(entry.lease_until)
             return (
                 f"The recall was released to {entry.recipient} for attempt {entry.attempt}, "
                 f"until {until}."
@@ -174,7 +183,7 @@ def _on_recall(entry: RecallQueued | RecallReleased | RecallSent) -> str:
 def _on_hold(entry: HoldOpened | HoldResolved) -> str:
     match entry:
         case HoldOpened():
-            due = _minute(entry.due)
+            due = say_instant(entry.due)
             return (
                 f"The referral was put on hold ({entry.code}); {entry.owner} owns it, due by {due}."
             )
@@ -184,7 +193,7 @@ def _on_hold(entry: HoldOpened | HoldResolved) -> str:
             assert_never(entry)
 
 
-def _on_house(entry: DirectoryApplied | PolicyChanged | LedgerVerified) -> str:
+def _on_house(entry: HouseEntry) -> str:
     match entry:
         case DirectoryApplied():
             counts = f"{entry.added} added, {entry.changed} changed, {entry.ended} ended"
@@ -195,12 +204,9 @@ def _on_house(entry: DirectoryApplied | PolicyChanged | LedgerVerified) -> str:
         case LedgerVerified():
             outcome = "found nothing wrong" if entry.ok else "found damage"
             return f"{entry.actor} checked the ledger at {entry.size} entries and {outcome}."
-        case _:
-            assert_never(entry)
-
-
-def _on_token(entry: TokenIssued | TokenRefused) -> str:
-    match entry:
+        case OptOutLoaded():
+            as_of = say_instant(entry.as_of)
+            return f"The national opt-out list of {as_of} was loaded: {entry.size} people."
         case TokenIssued():
             scopes = _listed(entry.scopes)
             return f"{entry.client} of {entry.ods} was given a token for {scopes}."
@@ -234,8 +240,3 @@ def _stage(stage: Stage) -> str:
 
 def _listed(words: tuple[str, ...]) -> str:
     return ", ".join(words) or "nothing"
-
-
-def _minute(at: datetime) -> str:
-    """Write a time for people: to the minute, in UTC."""
-    return at.strftime("%Y-%m-%d %H:%M UTC")

@@ -130,6 +130,11 @@ def read_instant(value: Json) -> datetime:
     raise ValueError(message)
 
 
+def say_instant(at: datetime) -> str:
+    """Write a time for people: to the minute, in UTC. No entry holds this form."""
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _SHA256 = "[0-9a-f]{64}"
 _FEW_DIGITS = "(?!(?:[^0-9]*[0-9]){10})"

@@ -4,8 +4,8 @@ Rows are versioned in `store`; these are their values as of one instant.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from enum import StrEnum
 
 from gateway.referral.identifiers import (
@@ -101,12 +101,16 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Practice:
-    """A GP practice: the controller of the record."""
+    """A GP practice: the controller of the record.
+
+    `switch_events` numbers the event that set each switch, where one is known.
+    """
 
     ods: OdsCode
     name: str
     commissioner: OdsCode | None
     switches: Mapping[Switch, SwitchValue]
+    switch_events: Mapping[Switch, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,15 +178,50 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an agreement says. `ends_on` is its last day; None: until further notice.
+
+    `gdpr_basis` and `confidentiality_basis` are two questions: a basis under the UK GDPR does
+    not set confidentiality aside. `processor` names who extracts the data, if anybody does.
+    """
+
+    name: str
+    kind: AgreementKind
+    purposes: frozenset[str]
+    data_classes: frozenset[str] = frozenset()
+    gdpr_basis: str | None = None
+    confidentiality_basis: str | None = None
+    dpia_ref: str | None = None
+    processor: str | None = None
+    notice_days: int | None = None
+    is_statutory: bool = False
+    ends_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """A data-sharing agreement between a practice and a provider."""
+    """A data-sharing agreement between a practice and a provider, as it stands at a moment.
+
+    `version` numbers the event that made it so, which took effect at `since`.
+    """
 
     id: AgreementId
     practice: OdsCode
     counterparty: OdsCode
-    kind: AgreementKind
-    purposes: frozenset[str]
     status: AgreementStatus
+    terms: Terms
+    version: int | None = None
+    since: datetime | None = None
+
+    @property
+    def kind(self) -> AgreementKind:
+        """What it is for."""
+        return self.terms.kind
+
+    @property
+    def purposes(self) -> frozenset[str]:
+        """The purposes that it covers."""
+        return self.terms.purposes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

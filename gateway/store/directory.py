@@ -3,14 +3,23 @@
 What a reader gets is the directory as of one instant.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
 
-from gateway.mapping.directory_file import DirectoryRow, Kind, Noun, noun_of
+from gateway.consent.agreements import agreements_at
+from gateway.consent.switches import positions_at
+from gateway.mapping.directory_file import (
+    DirectoryRow,
+    Kind,
+    Noun,
+    agreement_row,
+    noun_of,
+    practice_row,
+)
 from gateway.referral.directory import (
     Agreement,
     Client,
@@ -18,8 +27,12 @@ from gateway.referral.directory import (
     Practice,
     Provider,
     Service,
+    Switch,
+    SwitchValue,
 )
 from gateway.referral.identifiers import ClientId, DosServiceId, EndpointId, OdsCode, ServiceId
+from gateway.referral.sharing import Moment, SwitchEvent
+from gateway.store import sharing
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import directory_record as record
 
@@ -39,7 +52,6 @@ _PARTIES = (
         or_(
             and_(record.c.kind == Kind.PRACTICE, record.c.key == bindparam("practice")),
             and_(record.c.kind == Kind.PROVIDER, record.c.key == bindparam("provider")),
-            and_(record.c.kind == Kind.AGREEMENT, record.c.also == bindparam("practice")),
         ),
         *_NOW,
     )
@@ -65,11 +77,11 @@ class DirectoryAsOf:
     """The directory at one instant, read through one open transaction or reading."""
 
     def __init__(self, view: Reading | Transaction, at: datetime) -> None:
-        self._connection = view.connection
+        self._view = view
         self._at = at
 
     def practice(self, ods: OdsCode) -> Practice | None:
-        """Find a practice."""
+        """Find a practice; where its switches stand, `parties` says."""
         return self._one(Kind.PRACTICE, Practice, key=ods)
 
     def endpoint(self, key: EndpointId) -> Endpoint | None:
@@ -92,18 +104,26 @@ class DirectoryAsOf:
         """List all services, by key."""
         return self._all(Kind.SERVICE, Service)
 
-    def parties(self, practice: OdsCode, provider: OdsCode | None) -> "Parties":
-        """Find who would share with whom, and their agreements, in one query."""
-        rows = self._connection.execute(
+    def parties(
+        self, practice: OdsCode, provider: OdsCode | None, moment: Moment | None = None
+    ) -> "Parties":
+        """Find who would share with whom, how the switches stand, and what they have agreed."""
+        moment = moment or Moment(at=self._at)
+        rows = self._view.connection.execute(
             _PARTIES, {"at": self._at, "practice": practice, "provider": provider}
         )
         nouns = [noun_of(Kind(kind), body) for kind, body in rows]
+        here = next((n for n in nouns if isinstance(n, Practice)), None)
+        set_by = positions_at(sharing.switch_events(self._view, practice), moment)
+        agreed = (
+            sharing.agreement_events(self._view, practice, counterparty=provider)
+            if provider
+            else ()
+        )
         return Parties(
-            practice=next((n for n in nouns if isinstance(n, Practice)), None),
+            practice=here and _with_switches(here, set_by),
             provider=next((n for n in nouns if isinstance(n, Provider)), None),
-            agreements=tuple(
-                n for n in nouns if isinstance(n, Agreement) and n.counterparty == provider
-            ),
+            agreements=tuple(agreements_at(agreed, moment)),
         )
 
     def _one(self, kind: Kind, noun: type[_N], **name: str) -> _N | None:
@@ -113,23 +133,38 @@ class DirectoryAsOf:
     def _all(self, kind: Kind, noun: type[_N], **name: str) -> list[_N]:
         """List what is valid; `key` or `also` narrows it to one name."""
         query = _BY[next(iter(name), "kind")]
-        rows = self._connection.execute(query, {"kind": kind, "at": self._at, **name})
+        rows = self._view.connection.execute(query, {"kind": kind, "at": self._at, **name})
         nouns = [noun_of(kind, body) for (body,) in rows]
         return [n for n in nouns if isinstance(n, noun)]
 
 
 def rows_as_of(view: Reading | Transaction, at: datetime) -> list[DirectoryRow]:
-    """List every row valid at an instant."""
+    """List every row valid at an instant, as a file would: with agreements and switches."""
     rows = view.connection.execute(
         select(record).where(*_valid(at)).order_by(record.c.kind, record.c.key)
     )
-    return [
+    found = [
         DirectoryRow(kind=Kind(row.kind), key=row.key, also=row.also, body=row.body) for row in rows
     ]
+    moment = Moment(at=at, is_now=True)
+    set_by: dict[str, list[SwitchEvent]] = {}
+    for event in sharing.all_switch_events(view):
+        set_by.setdefault(event.practice, []).append(event)
+    written = [
+        practice_row(row.body, _values(positions_at(set_by.get(row.key, ()), moment)))
+        if row.kind is Kind.PRACTICE
+        else row
+        for row in found
+    ]
+    agreed = agreements_at(sharing.all_agreement_events(view), moment, counts_last_day=False)
+    return written + [agreement_row(agreement) for agreement in agreed]
 
 
 def replace_rows(tx: Transaction, rows: Sequence[DirectoryRow]) -> None:
-    """Start a new version of each row now; the version before it ends now."""
+    """Start a new version of each row now; the version before it ends now.
+
+    Agreements and switches are no rows of the directory: see `sharing`.
+    """
     end_rows(tx, [(row.kind, row.key) for row in rows])
     for row in rows:
         tx.connection.execute(
@@ -153,6 +188,18 @@ def end_rows(tx: Transaction, names: Iterable[tuple[Kind, str]]) -> None:
             .where(record.c.kind == kind, record.c.key == key, record.c.valid_to.is_(None))
             .values(valid_to=tx.at)
         )
+
+
+def _with_switches(practice: Practice, set_by: Mapping[Switch, SwitchEvent]) -> Practice:
+    return replace(
+        practice,
+        switches=_values(set_by),
+        switch_events={switch: event.seq for switch, event in set_by.items()},
+    )
+
+
+def _values(set_by: Mapping[Switch, SwitchEvent]) -> dict[Switch, SwitchValue]:
+    return {switch: event.value for switch, event in set_by.items()}
 
 
 def _valid(at: datetime) -> tuple[ColumnElement[bool], ...]:

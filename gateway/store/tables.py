@@ -211,6 +211,99 @@ delivery = Table(
     ),
 )
 
+agreement_event = Table(
+    "agreement_event",
+    metadata,
+    Column("practice", _ODS, primary_key=True),
+    Column("agreement", _CODE, primary_key=True),
+    Column("seq", Integer, primary_key=True, comment="from 1, in the order of recording"),
+    Column("counterparty", _ODS, nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("terms", Text, nullable=False, comment="JSON: the whole terms from this event on"),
+    Column("effective_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", _CODE, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("reason", Text),
+    Column("document_sha256", _SHA256_HEX),
+)
+
+switch_event = Table(
+    "switch_event",
+    metadata,
+    Column("practice", _ODS, primary_key=True),
+    Column("switch", String(24), primary_key=True),
+    Column("seq", Integer, primary_key=True, comment="from 1, in the order of recording"),
+    Column("value", String(24), nullable=False),
+    Column("effective_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("actor", _CODE, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("reason", Text),
+)
+
+icb_notice = Table(
+    "icb_notice",
+    metadata,
+    Column("id", _UUID, primary_key=True),
+    Column("practice", _ODS, nullable=False, index=True),
+    Column("commissioner", _ODS),
+    Column("kind", String(24), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("about", Text, nullable=False, comment="JSON: everything that the letter says"),
+    Column("letter_sha256", _SHA256_HEX, nullable=False),
+    Column("effective_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("reply_by", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("acknowledged_at", Instant),
+    Column("reinstated_at", Instant),
+    Column("version", Integer, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", _UUID, primary_key=True),
+    Column("practice", _ODS, nullable=False),
+    Column("subject", _HANDLE, ForeignKey("person.handle"), nullable=False, index=True),
+    Column("version", Integer, nullable=False, comment="the newest"),
+    Column("status", String(16), nullable=False, comment="of the newest version"),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index(None, "practice", "updated_at", "id"),
+)
+
+consent_version = Table(
+    "consent_version",
+    metadata,
+    Column("consent", _UUID, ForeignKey("consent.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, comment="from 1"),
+    Column("status", String(16), nullable=False),
+    Column("effective_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("client", _CODE, nullable=False),
+    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("sealed_body", LargeBinary, nullable=False, comment="under the consent's key"),
+)
+
+consent_identifier = Table(
+    "consent_identifier",
+    metadata,
+    Column("consent", _UUID, ForeignKey("consent.id"), primary_key=True),
+    Column("lookup", LargeBinary(32), primary_key=True),
+    Index(None, "lookup"),
+)
+
+national_opt_out = Table(
+    "national_opt_out",
+    metadata,
+    Column("lookup", LargeBinary(32), primary_key=True),
+    Column("opted_out", Boolean, nullable=False),
+    Column("as_of", Instant, nullable=False, comment="when the national service answered"),
+)
+
 ledger_head = Table(
     "ledger_head",
     metadata,

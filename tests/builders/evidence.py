@@ -28,7 +28,8 @@ def entries(house: House, kind: str | None = None) -> list[dict[str, Any]]:
 def kinds(house: House) -> list[str]:
     """The kinds of entries, in order, without those that only set the scene."""
     found = [entry["kind"] for entry in entries(house)]
-    return [kind for kind in found if not kind.startswith(("token.", "directory."))]
+    scene = ("token.", "directory.", "agreement.", "switch.")
+    return [kind for kind in found if not kind.startswith(scene)]
 
 
 def counts(house: House) -> dict[str, int]:

@@ -10,8 +10,9 @@ from sqlalchemy import select
 from gateway.errors import DirectoryFileError
 from gateway.journey.apply_directory import Plan, apply_directory, plan_directory
 from gateway.referral.directory import AgreementStatus, SwitchValue
-from gateway.referral.identifiers import OdsCode
+from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.store.directory import DirectoryAsOf
+from gateway.store.sharing import events_on
 from gateway.store.tables import directory_record
 from tests.builders.evidence import entries
 from tests.builders.house import House
@@ -49,6 +50,12 @@ def versions(house: House, key: str) -> list[tuple[int, datetime, datetime | Non
         return [(row[0], row[1], row[2]) for row in view.connection.execute(query)]
 
 
+def moves(house: House) -> list[tuple[str, datetime]]:
+    with house.gateway.store.reading() as view:
+        events = events_on(view, ONE, AgreementId("dsa-one-oh"))
+    return [(event.move, event.effective_at) for event in events]
+
+
 def test_applying_the_same_file_again_changes_nothing(house: House) -> None:
     before = entries(house)
     applied = apply(house)
@@ -68,7 +75,7 @@ def test_a_changed_row_gets_a_new_version_and_the_old_one_ends(house: House) -> 
     house.clock.move(days=1)
     apply(house, agreements=agreement(house, status="withdrawn"))
     now = house.clock.now
-    assert versions(house, "dsa-one-oh") == [(1, start, now), (2, now, None)]
+    assert moves(house) == [("signed", start), ("withdrawn", now)]
     assert status_at(house, start) == [AgreementStatus.ACTIVE]
     assert status_at(house, now) == [AgreementStatus.WITHDRAWN]
     assert entries(house, "directory.applied")[-1]["changed"] == 1
@@ -78,7 +85,7 @@ def test_two_changes_at_one_instant_leave_the_last(house: House) -> None:
     apply(house, agreements=agreement(house, status="suspended"))
     apply(house, agreements=agreement(house, status="withdrawn"))
     assert status_at(house, house.clock.now) == [AgreementStatus.WITHDRAWN]
-    assert len(versions(house, "dsa-one-oh")) == 3
+    assert [move for move, _ in moves(house)] == ["signed", "suspended", "withdrawn"]
 
 
 def test_what_a_file_leaves_out_stays_unless_its_end_was_asked_for(house: House) -> None:
@@ -87,15 +94,24 @@ def test_what_a_file_leaves_out_stays_unless_its_end_was_asked_for(house: House)
     assert not left_out.changes_anything
     assert status_at(house, house.clock.now) == [AgreementStatus.ACTIVE]
     assert apply(house, agreements=[], end_missing=True).changes_anything
-    assert status_at(house, house.clock.now) == []
+    assert status_at(house, house.clock.now) == [AgreementStatus.WITHDRAWN]
     assert entries(house, "directory.applied")[-1]["ended"] == 1
+    assert not apply(house, agreements=[], end_missing=True).changes_anything
 
 
 def test_a_row_that_comes_back_goes_on_counting_its_versions(house: House) -> None:
+    others = [s for s in house.directory["services"] if s["id"] != "pharmacy-first"]
+    apply(house, services=others, end_missing=True)
+    house.clock.move(days=1)
+    apply(house)
+    assert [number for number, _, _ in versions(house, "pharmacy-first")] == [1, 2]
+
+
+def test_an_agreement_that_comes_back_was_reinstated(house: House) -> None:
     apply(house, agreements=[], end_missing=True)
     house.clock.move(days=1)
     apply(house)
-    assert [number for number, _, _ in versions(house, "dsa-one-oh")] == [1, 2]
+    assert [move for move, _ in moves(house)] == ["signed", "withdrawn", "reinstated"]
 
 
 @pytest.mark.parametrize(
@@ -136,8 +152,8 @@ def test_a_switch_is_read_as_of_then(house: House) -> None:
     house.clock.move(hours=1)
     apply(house, practices=[first | {"switches": {"update_record": False}}, second])
     with house.gateway.store.reading() as view:
-        then = DirectoryAsOf(view, start).practice(ONE)
-        now = DirectoryAsOf(view, house.clock.now).practice(ONE)
+        then = DirectoryAsOf(view, start).parties(ONE, None).practice
+        now = DirectoryAsOf(view, house.clock.now).parties(ONE, None).practice
     assert then is not None
     assert now is not None
     assert (then.switches, list(now.switches.values())) == ({}, [SwitchValue.OFF])

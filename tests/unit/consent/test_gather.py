@@ -29,6 +29,7 @@ from gateway.referral.directory import (
     Service,
     Switch,
     SwitchValue,
+    Terms,
 )
 from gateway.referral.identifiers import (
     AgreementId,
@@ -93,13 +94,13 @@ SERVICE = Service(
     commissioners=frozenset(),
     accepting=True,
 )
+FOR_EAP = Terms(name="dsa-0", kind=AgreementKind.MIXED, purposes=frozenset({Purpose.EAP}))
 AGREEMENT = Agreement(
     id=AgreementId("dsa-1"),
     practice=HERE,
     counterparty=PROVIDER,
-    kind=AgreementKind.MIXED,
-    purposes=frozenset({PURPOSE}),
     status=AgreementStatus.ACTIVE,
+    terms=Terms(name="dsa-1", kind=AgreementKind.MIXED, purposes=frozenset({PURPOSE})),
 )
 
 
@@ -332,7 +333,7 @@ def test_an_agreement_of_others_does_not_count(foreign: Agreement) -> None:
 
 
 def test_an_agreement_for_this_purpose_speaks_before_one_for_another() -> None:
-    other = replace(AGREEMENT, id=AgreementId("dsa-0"), purposes=frozenset({Purpose.EAP}))
+    other = replace(AGREEMENT, id=AgreementId("dsa-0"), terms=FOR_EAP)
     stopped = replace(AGREEMENT, status=AgreementStatus.WITHDRAWN)
     for agreements in ([other, stopped], [stopped, other]):
         facts = Sources(agreements=agreements).facts()
@@ -346,7 +347,7 @@ def test_an_agreement_in_force_speaks_before_the_one_it_replaced() -> None:
 
 
 def test_an_agreement_for_another_purpose_does_not_cover() -> None:
-    other = replace(AGREEMENT, purposes=frozenset({Purpose.EAP}))
+    other = replace(AGREEMENT, terms=FOR_EAP)
     assert Sources(agreements=[other]).facts().agreement_covers is False
 
 

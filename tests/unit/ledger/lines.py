@@ -2,23 +2,39 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypedDict, get_args
+from typing import Any, TypedDict, get_args, get_type_hints
 
 from gateway.ledger.entry import Entry
 from gateway.ledger.kinds import EntryKind
 from gateway.ledger.line import slots_of
 from gateway.ledger.merkle import Frontier
 from gateway.ledger.seal import seal
+from gateway.ledger.values import Rule
 from gateway.ledger.verify import LedgerRow
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "ledger"
 LOG = "gateway.example/ledger/2026"
 MORNING = datetime(2026, 11, 22, 9, tzinfo=UTC)
 KINDS: Mapping[str, type[Entry]] = {cls.kind.value: cls for cls in get_args(Entry)}
+
+
+def _closed_lists(kind: type[Entry]) -> Iterator[tuple[type[StrEnum], Rule]]:
+    hints = get_type_hints(kind, include_extras=True)
+    for slot in slots_of(kind):
+        holds = get_args(hints[slot.name])[0]
+        if isinstance(holds, type) and issubclass(holds, StrEnum):
+            yield holds, slot.rule
+
+
+CLOSED_LISTS: Mapping[type[StrEnum], Rule] = dict(
+    pair for kind in KINDS.values() for pair in _closed_lists(kind)
+)
+"""The closed lists that stand in fields, each with its rule."""
 
 
 class VectorLine(TypedDict):

@@ -1,7 +1,9 @@
 """FORMAT.md says what the code does."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -9,8 +11,8 @@ from gateway.ledger.entry import Entry
 from gateway.ledger.line import Slot, slots_of
 from gateway.ledger.merkle import Frontier, leaf_hash
 from gateway.ledger.seal import MAX_BODY_BYTES, MAX_LOG_NAME, read_entry
-from gateway.ledger.values import MAX_CODES, MAX_INTEGER
-from tests.unit.ledger.lines import KINDS
+from gateway.ledger.values import MAX_CODES, MAX_INTEGER, Rule, Sha256
+from tests.unit.ledger.lines import CLOSED_LISTS, KINDS
 
 ROOM = Path(__file__).parents[3] / "gateway" / "ledger"
 FORMAT = (ROOM / "FORMAT.md").read_text(encoding="utf-8")
@@ -43,8 +45,28 @@ def test_the_table_of_kinds_is_true(cls: type[Entry]) -> None:
 
 
 def test_the_table_has_no_further_kind() -> None:
-    rows = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", FORMAT, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z]+(?:\.[a-z_]+)+)` \|", FORMAT, re.MULTILINE)
     assert sorted(rows) == sorted(KINDS)
+
+
+def test_a_key_has_one_form_in_every_kind_and_hashes_are_named_so() -> None:
+    forms: dict[str, set[Rule]] = {}
+    for cls in KINDS.values():
+        for slot in slots_of(cls):
+            forms.setdefault(slot.name, set()).add(slot.rule)
+    assert {name for name, rules in forms.items() if len(rules) > 1} == {"status"}
+    hashes = {name for name, rules in forms.items() if get_args(Sha256)[1] in rules}
+    assert hashes == {name for name in forms if name.endswith("_sha256")} | {"root"}
+
+
+def in_words(closed_list: type[StrEnum]) -> str:
+    *most, last = (f"`{word}`" for word in closed_list)
+    return f"{', '.join(most)} or {last}"
+
+
+@pytest.mark.parametrize("closed_list", CLOSED_LISTS, ids=lambda each: each.__name__)
+def test_the_text_spells_every_word_of_a_closed_list(closed_list: type[StrEnum]) -> None:
+    assert f" {in_words(closed_list)}" in FORMAT
 
 
 @pytest.mark.parametrize("limit", [MAX_BODY_BYTES, MAX_LOG_NAME, MAX_CODES, MAX_INTEGER])

@@ -196,12 +196,11 @@ def test_an_entry_of_another_log_is_found() -> None:
 @pytest.mark.parametrize("link", ["prev_subject", "prev_practice"])
 @pytest.mark.parametrize("said", [None, 0])
 def test_a_wrong_link_is_found(link: str, said: int | None) -> None:
-    rows = [*ROWS[:LAST], resealed(ROWS[LAST - 1], **{link: said})]
-    rows[LAST - 1] = rows.pop()
+    rows = [*ROWS[:LAST], resealed(ROWS[LAST], **{link: said})]
     report = verified(rows, head_over(rows))
     names = "no entry" if said is None else "entry 0"
     assert report.first is not None
-    assert report.first.index == LAST - 1
+    assert report.first.index == LAST
     assert report.first.code == link.replace("_", "-")
     assert report.first.text.startswith(f"names {names} as the one before it")
 
