@@ -74,6 +74,7 @@ def open_gateway(settings: Settings) -> Gateway:
         schedule=schedule,
         ods=OdsCode(settings.operator_ods),
         destinations={Transport.FHIR_REST: fhir_rest},
+        opt_out_age=settings.opt_out_age,
     )
 
 

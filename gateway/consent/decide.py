@@ -15,6 +15,7 @@ from typing import TypeAlias, TypeVar
 
 from gateway.consent.condition import NEVER, Condition, facts_of, given
 from gateway.consent.facts import CLASS_OF, Action, Facts, PurposeClass
+from gateway.consent.minimum import MINIMUM, Minimum
 from gateway.consent.words import NOT_FOUND, Words
 
 
@@ -130,6 +131,16 @@ class Verdict:
         """The reason that decided; None for a PERMIT."""
         return next((r for r in self.reasons if r.rule == self.primary_rule), None)
 
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether outside parties are told no more than that there is no such patient."""
+        return _TELLS_NOTHING in self.obligations
+
+    @property
+    def code_outside(self) -> str:
+        """The code that an outside party may read."""
+        return "PATIENT_NOT_FOUND" if self.tells_nothing else self.code
+
 
 Row = TypeVar("Row", Rule, Ground, Duty)
 Question: TypeAlias = Callable[[Facts], bool | None]
@@ -147,7 +158,7 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """A set of rules and grounds, and the obligations that go with an effect."""
+    """A set of rules and grounds, the obligations that go with an effect, and what MINEC keeps."""
 
     rules: Sequence[Rule]
     grounds: Sequence[Ground]
@@ -155,6 +166,7 @@ class Policy:
     no_ground: Rule
     unknown: Rule
     explains_missing_ground: frozenset[str]
+    minimum: Minimum = MINIMUM
     _asked: dict[tuple[Action | None, PurposeClass | None], Asked] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -166,6 +178,7 @@ class Policy:
         lines = [str(row) for row in rows]
         lines.append(_line("explains", self.explains_missing_ground))
         lines += [_line("class", purpose, class_) for purpose, class_ in CLASS_OF.items()]
+        lines.append(_line("minimum", self.minimum.text))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     def asked(self, facts: Facts) -> Asked:

@@ -4,20 +4,21 @@ What enters: the Consent resources of one message. What leaves: a ConsentReading
 element of a Consent is either understood or makes the reading unknown, which holds the
 referral: nothing is skipped (`elements` says what is understood). Read: status, scope,
 category, policyRule or a root provision type, actor, purpose, period, security labels,
-dateTime, performer, and one level of nested exceptions to the root, which may name labels and
-a period of data. Not checked: that Consent.patient is the person referred, and what the
+dateTime, performer, and one level of nested exceptions to the root; what part of the data a
+provision names is read in `cover`. Not checked: that Consent.patient is the person referred, and what the
 documents under policy and source say.
 Source: FHIR R4 Consent; IHE PCF for the AND/OR reading of a provision, and for its depth.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeAlias
 
+from gateway.consent.cover import ALL_DATA, Cover, consented_labels, part_of
 from gateway.consent.elements import is_understood
 from gateway.consent.kleene import both, either, negate
-from gateway.consent.labels import RESTRICTED, is_everyday, label_of
 from gateway.consent.moments import is_past, is_within
 from gateway.referral.directory import Purpose
 from gateway.referral.identifiers import (
@@ -77,8 +78,9 @@ class ConsentReading:
 
     `state` None: a Consent was sent that this version does not understand, or several
     contradict each other. `is_proxy`: somebody else than the patient signed, and nothing
-    proves that they may. `labels`: what sensitive data it expressly covers. `limits_data`: it
-    covers only a part of the data, so that the rest would have to be withheld.
+    proves that they may. `labels`: what sensitive data it expressly covers, less what is denied.
+    `cover`: what part of the data it is about at all; the rest is to be withheld. `given`: when
+    a permission was given, as written.
     """
 
     state: ConsentState | None
@@ -88,7 +90,8 @@ class ConsentReading:
     evidence: bool | None
     is_proxy: bool = False
     labels: tuple[str, ...] = ()
-    limits_data: bool = False
+    cover: Cover = ALL_DATA
+    given: str | None = field(default=None, compare=False)
 
 
 NO_CONSENT = ConsentReading(
@@ -109,6 +112,10 @@ class _Question:
     at: datetime
 
 
+_Read: TypeAlias = tuple[ConsentReading, JsonObject]
+"""What one Consent amounts to, and the Consent."""
+
+
 def read_consents(
     consents: Sequence[JsonObject],
     *,
@@ -118,19 +125,23 @@ def read_consents(
     at: datetime,
     kind: ConsentKind = ConsentKind.REFER,
 ) -> ConsentReading:
-    """Read all Consents of a message for one recipient and purpose.
+    """Read all Consents that count for one referral, for one recipient and purpose.
 
     1. A Consent of the other kind answers another question, and is set aside.
     2. A Consent of implied direct care is not about disclosure and counts as none; neither
        does one that was entered in error, unless there is no other.
-    3. All must agree on the state: a refusal beside a permission is a contradiction, which
+    3. A Consent that is certainly about others, whatever it says of them, is set aside: each of
+       its provisions, nested ones too, names receivers who are all others, or purposes of ours
+       that are all others, and nothing in it is beyond understanding. One that names neither
+       is about everybody. Where no other is left, those that refuse nothing stand.
+    4. All must agree on the state: a refusal beside a permission is a contradiction, which
        is unknown. Refusals of two kinds are still a refusal.
-    4. Of several permissions the one that covers most counts, by itself.
-    5. A nested denial in any of them speaks against each of them, and so does a denial of a
-       part of the data.
+    5. Of several permissions the one that covers most counts, by itself.
+    6. A nested denial in any of them speaks against each of them, and so does a denial of a
+       part of the data: where it may touch, that part is not covered.
 
     Args:
-        consents: Consent resources as sent.
+        consents: Consent resources, of the message and of the register.
         recipient: the provider's ODS code; None where the provider is unknown.
         purpose: a code of our purpose code system.
         organisations: what each reference of the message names.
@@ -141,7 +152,8 @@ def read_consents(
     about_this = [c for c in consents if not _is_of_another_kind(c, kind)]
     explicit = [c for c in about_this if not _is_implied_direct_care(c)]
     readings = [(_read_one(c, question), c) for c in explicit]
-    readings = [r for r in readings if r[0].state is not ConsentState.IN_ERROR] or readings[:1]
+    live = [r for r in readings if r[0].state is not ConsentState.IN_ERROR]
+    readings = _about_these(live, question) if live else readings[:1]
     if not readings:
         return NO_CONSENT
     states = {reading.state for reading, _ in readings}
@@ -150,9 +162,26 @@ def read_consents(
     best = max((reading for reading, _ in readings), key=_coverage)
     if best.state is not ConsentState.ACTIVE:
         return best
-    denied = either(*(_denies(consent, question) for _, consent in readings))
-    limited = best.limits_data or any(_withholds(consent, question) for _, consent in readings)
-    return replace(best, recipient=both(best.recipient, negate(denied)), limits_data=limited)
+    return _less_denied(best, [consent for _, consent in readings], question)
+
+
+def _less_denied(
+    best: ConsentReading, consents: Sequence[JsonObject], question: _Question
+) -> ConsentReading:
+    """Take from a permission what any of the Consents denies."""
+    denied = either(*(_denies(consent, question) for consent in consents))
+    without = tuple(
+        part_of(denial)
+        for consent in consents
+        for denial in _denials(consent)
+        if _is_partial(denial) and _touches(denial, question) is not False
+    )
+    return replace(
+        best,
+        recipient=both(best.recipient, negate(denied)),
+        labels=tuple(sorted(consented_labels(best.cover.within, without))),
+        cover=replace(best.cover, without=without),
+    )
 
 
 def _is_of_another_kind(consent: JsonObject, asked: ConsentKind) -> bool:
@@ -165,11 +194,38 @@ def _is_of_another_kind(consent: JsonObject, asked: ConsentKind) -> bool:
     return bool(kinds) and kinds <= others and is_understood(rest)
 
 
+def _about_these(readings: Sequence[_Read], question: _Question) -> list[_Read]:
+    """Set aside what is certainly about others; where nothing is left, what refuses nothing."""
+    touching = [each for each in readings if not _is_about_others(each, question)]
+    return touching or [each for each in readings if each[0].state not in _REFUSALS]
+
+
+def _is_about_others(each: _Read, question: _Question) -> bool:
+    reading, consent = each
+    provision = child(consent, "provision")
+    if provision is None or reading.state is None or _permits(consent, provision) is None:
+        return False
+    all_of_it = (provision, *objects(provision, "provision"))
+    return all(_names_others(part, question) for part in all_of_it)
+
+
+def _names_others(provision: JsonObject, question: _Question) -> bool:
+    """Whether a provision is limited to other receivers, or to other purposes, for certain."""
+    actors = objects(provision, "actor")
+    names = (both(negate(_is_recipient(each, question)), _receives(each)) for each in actors)
+    is_to_others = bool(actors) and both(*names) is True
+    return is_to_others or _touches_purpose(provision, question) is False
+
+
 def _coverage(reading: ConsentReading) -> tuple[int, ...]:
-    """Rank a permission: one that may yet cover everything is above one that cannot."""
-    whole = not reading.limits_data and not reading.is_proxy
+    """Rank a permission: one that may yet cover everything is above one that cannot.
+
+    Of two that do, the one that names more labels is above.
+    """
+    whole = reading.cover.within.is_of_normal_data and not reading.is_proxy
     answers = (reading.recipient, reading.purpose, reading.in_period, reading.evidence, whole)
-    return tuple({True: 2, None: 1, False: 0}[a] for a in (both(*answers), *answers))
+    ranks = (({True: 2, None: 1, False: 0}[a]) for a in (both(*answers), *answers))
+    return (*ranks, len(reading.labels))
 
 
 def _is_implied_direct_care(consent: JsonObject) -> bool:
@@ -209,13 +265,9 @@ def _read_one(consent: JsonObject, question: _Question) -> ConsentReading:
 
 
 def _permission(consent: JsonObject, provision: JsonObject, question: _Question) -> ConsentReading:
-    """Read what one permitting provision covers: the root, or an exception to a denial.
-
-    A level of confidentiality covers itself and those below it, so that R covers everything
-    everyday; without one, only what bears a named label is covered.
-    """
+    """Read what one permitting provision covers: the root, or an exception to a denial."""
     root = child(consent, "provision") or {}
-    named = {label_of(label) for label in objects(provision, "securityLabel")} - {None}
+    within = part_of(provision)
     signers = objects(consent, "performer")
     return ConsentReading(
         state=ConsentState.ACTIVE,
@@ -224,8 +276,9 @@ def _permission(consent: JsonObject, provision: JsonObject, question: _Question)
         in_period=is_within(child(root, "period"), question.at),
         evidence=both(is_past(string(consent, "dateTime"), question.at), bool(signers)),
         is_proxy=bool(signers) and not _patient_signed(consent, signers),
-        labels=tuple(sorted(label for label in named if label and not is_everyday(label))),
-        limits_data="dataPeriod" in provision or bool(named and not named & RESTRICTED),
+        labels=tuple(sorted(consented_labels(within, ()))),
+        cover=Cover(within=within),
+        given=string(consent, "dateTime"),
     )
 
 
@@ -281,12 +334,6 @@ def _organisation(actor: JsonObject, organisations: Mapping[str, OdsCode]) -> Od
 def _denies(consent: JsonObject, question: _Question) -> bool | None:
     """Whether a nested denial of all data touches this recipient and purpose."""
     return either(*(_touches(d, question) for d in _denials(consent) if not _is_partial(d)))
-
-
-def _withholds(consent: JsonObject, question: _Question) -> bool:
-    """Whether a nested denial of some data touches, or may touch, them."""
-    partial = (d for d in _denials(consent) if _is_partial(d))
-    return any(_touches(denial, question) is not False for denial in partial)
 
 
 def _denials(consent: JsonObject) -> list[JsonObject]:

@@ -133,6 +133,7 @@ _PROVISION = _object(
         "actor": _array(_ACTOR),
         "purpose": _array(_CODING),
         "securityLabel": _array(_label),
+        "dataPeriod": _PERIOD,
         "provision": _array(_exception),
     }
 )

@@ -7,34 +7,33 @@ Where a fact has no source yet, its value is the one that is right for forwardin
 
 | Fact | Value | Why |
 |---|---|---|
-| ndoo, honours_type1, dpia, sc_* | unknown | no rule about forwarding to care or with explicit consent reads them; secondary and statutory uses hold for want of them |
+| honours_type1, dpia, sc_* | unknown | no rule about forwarding to care or with explicit consent reads them; statutory uses hold for want of them |
 | type1 | true where the message codes it, else unknown | as above |
 | anonymised | false | a referral names a person |
-| s251, legal_authorised | false | none is on record here; whoever claims one is refused or held |
+| legal_authorised | false | none is on record here; whoever claims one is held |
 | specific_consent | as the Consents say | a Consent that names recipient and purpose is specific |
-| labels | those of the message; unknown where a Consent covers only a part of the data | what nobody labelled cannot be told apart |
-| reason_hit | unknown | where anything had to be withheld, nothing here withholds it: so it holds |
-| sealed, legal_restricted | false | a GP system marks neither in what it sends; it must not send them |
-| third_party, freetext_ok, minimum | no, yes, unknown | the clinician who sends has reviewed the text; the unknown minimum keeps the duty to cut |
+| labels, sealed, legal_restricted, reason_hit, minimum, freetext_ok | what withholding came to (`mapping.minimise`) | the rules are asked about what would leave |
+| third_party | no | the clinician who sends has reviewed the text |
 | report, sight, sight_days | none, none, 0 | a referral is no report |
 | prior_12m | false | no earlier plan is known here; the service checks again |
 | funded | true for a service of the directory | it offers a service only to those whose commissioner pays |
 | agr_change | none | nothing is signed by forwarding |
 | referral_type, payload_from_record | clinical, true | the doors take referrals of a practice, from its records |
-| s_flag, dissent | as the message marks; a dissent counts as older than the consent beside it | an explicit purpose then waits for the practice, direct care is refused |
+| s_flag, dissent | as the message marks | a dissent that nobody can date counts as older than the consent beside it: see `objections` |
 | fresh | true | all is read at the instant of the decision |
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from gateway.consent.directives import ConsentReading, ConsentState
 from gateway.consent.facts import (
+    VOCABULARY,
     Action,
     AgreementChange,
     AgreementFact,
     Authority,
-    Dissent,
     Facts,
     OnOff,
     ReferralType,
@@ -44,9 +43,13 @@ from gateway.consent.facts import (
 )
 from gateway.consent.kleene import among, both
 from gateway.consent.marks import Marks, marks_of
+from gateway.consent.objections import dissent_against
+from gateway.consent.vocabulary import read_facts
+from gateway.consent.withhold import Withheld
 from gateway.referral.directory import (
     Agreement,
     AgreementStatus,
+    ConfidentialityBasis,
     Practice,
     Provider,
     Service,
@@ -54,6 +57,7 @@ from gateway.referral.directory import (
     SwitchValue,
 )
 from gateway.referral.model import IncomingReferral
+from gateway.referral.sharing import OptOut
 
 _STANDING: Mapping[AgreementStatus, AgreementFact] = {
     AgreementStatus.PROPOSED: AgreementFact.NONE,
@@ -69,17 +73,23 @@ _FREEZE = {SwitchValue.ON: OnOff.OFF, SwitchValue.OFF: OnOff.ON}
 """A practice that switches new agreements off has frozen them."""
 
 _FROM_MESSAGE = tuple(
-    "registered deceased s_flag labels dissent type1 employed absence_ok practice_is_employer".split()
+    "registered deceased s_flag labels sealed legal_restricted reason_hit minimum freetext_ok"
+    " dissent type1 employed absence_ok practice_is_employer".split()
 )
 _FROM_CONSENTS = tuple(
     "authority consent consent_recipient consent_purpose consent_in_period consent_evidence"
     " consent_labels specific_consent".split()
 )
 _FROM_DIRECTORY = tuple(
-    "recipient_known recipient_assured recipient_role recipient_accepting funded"
-    " sw_update_record sw_send_document sw_secondary sw_freeze".split()
+    "recipient_known recipient_assured recipient_role recipient_accepting funded".split()
 )
-_FROM_AGREEMENTS = ("agreement", "agreement_covers", "agreement_kind")
+_FROM_SWITCHES: Mapping[Switch, str] = {
+    Switch.UPDATE_RECORD: "sw_update_record",
+    Switch.SEND_DOCUMENT: "sw_send_document",
+    Switch.SECONDARY_SHARING: "sw_secondary",
+    Switch.NEW_AGREEMENTS: "sw_freeze",
+}
+_FROM_AGREEMENTS = ("agreement", "agreement_covers", "agreement_kind", "s251")
 
 
 def facts_about(  # noqa: PLR0913  # one argument for each source of facts
@@ -91,14 +101,20 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
     practice: Practice | None,
     agreements: Iterable[Agreement],
     reading: ConsentReading,
+    withheld: Withheld,
+    consents_used: Sequence[str] = (),
+    opt_out: OptOut | None = None,
     payload_hash_ok: bool | None,
+    received_at: datetime,
     at: datetime,
 ) -> Facts:
     """Gather the facts for forwarding one referral to one service.
 
     Of `agreements`, those between others than this practice and provider do not count.
-    `reading` is what `directives.read_consents` made of the message's Consents for this
-    provider and purpose. `at` is the instant of the decision.
+    `reading` is what `directives.read_consents` made of the Consents for this provider and
+    purpose, `withheld` what has to stay behind of the message for them. `consents_used` names
+    the Consents of the register among them; `opt_out` is the national opt-out where it is
+    known and recent. `at` is the instant of the decision.
     """
     here = practice.ods if practice else referral.requester
     there = provider.ods if provider else None
@@ -110,21 +126,76 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
         "registered": _registered(referral, practice),
         "deceased": referral.patient.deceased,
         "payload_hash_ok": payload_hash_ok,
-        "sources": _sources(agreement, at),
+        "ndoo": opt_out.opted_out if opt_out else None,
+        "sources": (
+            Source(name="message", version=None, as_of=received_at, facts=_FROM_MESSAGE),
+            *_of_patient(consents_used, opt_out, at),
+            Source(name="directory", version=None, as_of=at, facts=_FROM_DIRECTORY),
+            *_of_events(agreement, practice, at),
+        ),
     }
     known |= _about_recipient(service, provider, at) | _about_agreement(agreement, purpose)
     known |= _of_switches(practice) | _of_consents(reading) | _of_marks(marks, reading)
+    known |= _of_withheld(withheld)
     return Facts(action=Action.FORWARD, purpose=purpose, **known, **_WITHOUT_SOURCE)  # type: ignore[arg-type]  # names and kinds are those of Facts; tests compare each
+
+
+def facts_between(
+    practice: Practice | None,
+    provider: Provider | None,
+    service: Service | None,
+    agreements: Iterable[Agreement],
+    *,
+    action: Action,
+    purpose: str,
+    at: datetime,
+    assumed: Mapping[str, object],
+) -> Facts:
+    """Gather what is known of a practice, a recipient and a purpose, without any referral.
+
+    What only a referral or a patient could tell is as in a good referral, or as `assumed`
+    says: values of `VOCABULARY`. Those facts are marked as assumed.
+
+    Raises:
+        ValueError: an assumed name is no fact, or its value is none of its values.
+    """
+    agreement = _agreement_between(agreements, purpose)
+    known = _about_recipient(service, provider, at) | _about_agreement(agreement, purpose)
+    known |= _of_switches(practice)
+    if service is None:
+        del known["recipient_accepting"], known["funded"]
+        known["recipient_known"] = provider is not None
+    facts = read_facts({**assumed, "action": action, "purpose": purpose}, of_good_referral=True)
+    found = {name: value for name, value in known.items() if name not in assumed}
+    guessed = tuple(n for n in VOCABULARY if n not in found and n not in ("action", "purpose"))
+    return replace(
+        facts.facts,
+        **found,  # type: ignore[arg-type]  # names and kinds are those of Facts; tests compare
+        sources=(
+            Source(name="assumed", version=None, as_of=None, facts=guessed),
+            Source(name="directory", version=None, as_of=at, facts=_FROM_DIRECTORY),
+            *_of_events(agreement, practice, at),
+        ),
+    )
+
+
+def with_agreements(facts: Facts, agreements: Iterable[Agreement]) -> Facts:
+    """Return facts as they would be under other agreements between the same two."""
+    purpose = facts.purpose or ""
+    return replace(facts, **_about_agreement(_agreement_between(agreements, purpose), purpose))  # type: ignore[arg-type]  # as in facts_about
+
+
+def with_switch(facts: Facts, switch: Switch, value: SwitchValue) -> Facts:
+    """Return facts as they would be if a switch stood elsewhere."""
+    changed = _stands({switch: value})
+    name = _FROM_SWITCHES.get(switch)
+    return replace(facts, **{name: changed[name]}) if name else facts  # type: ignore[arg-type]  # as in facts_about
 
 
 _WITHOUT_SOURCE: Mapping[str, object] = {
     "anonymised": False,
-    "s251": False,
     "legal_authorised": False,
-    "sealed": False,
-    "legal_restricted": False,
     "third_party": False,
-    "freetext_ok": True,
     "report": ReportKind.NONE,
     "sight": Sight.NONE,
     "sight_days": 0,
@@ -153,13 +224,17 @@ def _about_agreement(agreement: Agreement | None, purpose: str) -> dict[str, obj
         "agreement": _STANDING[agreement.status] if agreement else AgreementFact.NONE,
         "agreement_covers": (purpose in agreement.purposes) if agreement else False,
         "agreement_kind": agreement.kind if agreement else None,
+        "s251": agreement is not None
+        and agreement.terms.confidentiality_basis is ConfidentialityBasis.S251,
     }
 
 
 def _of_switches(practice: Practice | None) -> dict[str, object]:
     """Where the switches stand; one that nobody set is unknown."""
-    switches = practice.switches if practice else {}
+    return _stands(practice.switches if practice else {})
 
+
+def _stands(switches: Mapping[Switch, SwitchValue]) -> dict[str, object]:
     def two_way(switch: Switch, meaning: Mapping[SwitchValue, OnOff]) -> OnOff | None:
         value = switches.get(switch)
         return None if value is None else meaning.get(value)
@@ -180,7 +255,6 @@ def _of_consents(reading: ConsentReading) -> dict[str, object]:
         "consent_purpose": reading.purpose,
         "consent_in_period": reading.in_period,
         "consent_evidence": reading.evidence,
-        "consent_labels": reading.labels,
         "specific_consent": both(
             among(reading.state, (ConsentState.ACTIVE,)),
             not reading.is_proxy,
@@ -192,30 +266,53 @@ def _of_consents(reading: ConsentReading) -> dict[str, object]:
     }
 
 
+def _of_withheld(withheld: Withheld) -> dict[str, object]:
+    return {
+        "labels": withheld.labels,
+        "consent_labels": withheld.consent_labels,
+        "sealed": withheld.sealed,
+        "legal_restricted": withheld.legal_restricted,
+        "reason_hit": withheld.reason_hit,
+        "minimum": withheld.minimum,
+        "freetext_ok": withheld.freetext_ok,
+    }
+
+
 def _of_marks(marks: Marks, reading: ConsentReading) -> dict[str, object]:
     return {
         "s_flag": marks.is_protected,
-        "labels": None if reading.limits_data else marks.labels,
-        "dissent": Dissent.BEFORE_CONSENT if marks.dissent else Dissent.NONE,
-        "type1": True if marks.type1 else None,
+        "dissent": dissent_against(marks.objections, reading.given),
+        "type1": marks.objections.type1 or None,
         "employed": marks.employed,
         "absence_ok": marks.absence_ok,
         "practice_is_employer": marks.practice_is_employer,
     }
 
 
-def _sources(agreement: Agreement | None, at: datetime) -> tuple[Source, ...]:
-    return (
-        Source(name="message", version=None, as_of=at, facts=_FROM_MESSAGE),
-        Source(name="consents", version=None, as_of=at, facts=_FROM_CONSENTS),
-        Source(name="directory", version=None, as_of=at, facts=_FROM_DIRECTORY),
-        Source(
-            name="agreements",
-            version=agreement.id if agreement else None,
-            as_of=at,
-            facts=_FROM_AGREEMENTS,
-        ),
+def _of_patient(
+    consents_used: Sequence[str], opt_out: OptOut | None, at: datetime
+) -> Iterator[Source]:
+    """Name what the patient said, to the practice and to the national service."""
+    used = ", ".join(consents_used) or None
+    yield Source(name="consents", version=used, as_of=at, facts=_FROM_CONSENTS)
+    answered = opt_out.as_of if opt_out else None
+    yield Source(name="national opt-outs", version=None, as_of=answered, facts=("ndoo",))
+
+
+def _of_events(
+    agreement: Agreement | None, practice: Practice | None, at: datetime
+) -> Iterator[Source]:
+    """Name the events that made agreement and switches stand as they do."""
+    yield Source(
+        name="agreements",
+        version=f"{agreement.id}/{agreement.version}" if agreement else None,
+        as_of=at,
+        facts=_FROM_AGREEMENTS,
     )
+    set_by = practice.switch_events if practice else {}
+    for switch, fact in _FROM_SWITCHES.items():
+        version = f"{switch}/{set_by[switch]}" if switch in set_by else None
+        yield Source(name="switches", version=version, as_of=at, facts=(fact,))
 
 
 def _registered(referral: IncomingReferral, practice: Practice | None) -> bool | None:

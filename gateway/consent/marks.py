@@ -1,27 +1,21 @@
-"""What a message itself marks: protected persons, sensitive items, recorded objections, work.
+"""What a message itself marks: protected persons, recorded objections, work.
 
 What enters: the tree of one message. What leaves: Marks. A label that this house does not know
-counts as restricted. Not read: free text, and what nobody coded.
-Source: PDS for the mark of a protected person; SNOMED CT UK for objections in a GP record; our
-own profiles for employment and absence.
+counts as restricted. Not read: free text, and what nobody coded. Sensitive items: `items`;
+objections: `objections`. Source: PDS for the mark of a protected person; our own profiles for
+employment and absence.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from gateway.consent.labels import RESTRICTED, is_everyday, label_of
+from gateway.consent.items import read_item
+from gateway.consent.labels import RESTRICTED
+from gateway.consent.objections import Objections, objections_of
 from gateway.referral.identifiers import OWN_BASE
 from gateway.referral.json import Json, JsonObject, child, objects, string
 
-_SNOMED = "http://snomed.info/sct"
-_DECLINED_THIRD_PARTY = "320011000000108"
-_TYPE_1 = "827241000000103"
-_UNKNOWN_LABEL = "R"
-_HANDLING = frozenset(
-    "HTEST NORDSCLCD NOREUSE NOMOU NODSCLCDS MINEC REDACTED SUBSETTED DELAU CPLYCD".split()
-)
-"""Marks that tell how to handle data, or that they are test data; none says how sensitive."""
 _EMPLOYMENT = f"{OWN_BASE}/StructureDefinition/employment"
 _ABSENCE = f"{OWN_BASE}/StructureDefinition/absence"
 _EMPLOYED = {"employed": True, "agency": True, "not-employed": False, "self-employed": None}
@@ -38,9 +32,7 @@ class Marks:
     """
 
     is_protected: bool
-    labels: tuple[str, ...]
-    dissent: bool
-    type1: bool
+    objections: Objections
     employed: bool | None
     absence_ok: bool
     practice_is_employer: bool | None
@@ -49,18 +41,13 @@ class Marks:
 def marks_of(tree: JsonObject, at: datetime) -> Marks:
     """Read the marks of one message, as of an instant."""
     resources = list(_resources(tree))
-    marked = [r for r in resources if "meta" in r]
-    protected = {label for r in marked if _is_patient(r) for label in _labels(r)}
-    labels = {label for r in marked if not _is_patient(r) for label in _labels(r)}
-    coded = {code for r in resources if "code" in r and _counts(r) for code in _codes(r)}
+    protected = {label for r in resources if _is_patient(r) for label in read_item(r).labels}
     extended = [r for r in resources if "extension" in r]
     work = [part for r in extended for part in _parts(r, _EMPLOYMENT)]
     absence = [part for r in extended for part in _parts(r, _ABSENCE)]
     return Marks(
         is_protected=not protected.isdisjoint(RESTRICTED),
-        labels=tuple(sorted(labels | (protected - RESTRICTED))),
-        dissent=_DECLINED_THIRD_PARTY in coded,
-        type1=_TYPE_1 in coded,
+        objections=objections_of(resources, at),
         employed=_EMPLOYED.get(_coded(work, "status") or "", True),
         absence_ok=_is_long(absence, at.date()),
         practice_is_employer=_flag(work, "practiceIsEmployer"),
@@ -79,25 +66,6 @@ def _resources(tree: JsonObject) -> Iterator[JsonObject]:
 
 def _is_patient(resource: JsonObject) -> bool:
     return resource.get("resourceType") == "Patient"
-
-
-def _labels(resource: JsonObject) -> Iterator[str]:
-    for coding in objects(child(resource, "meta") or {}, "security"):
-        label = label_of(coding)
-        if label is None and string(coding, "code") not in _HANDLING:
-            label = _UNKNOWN_LABEL
-        if label is not None and not is_everyday(label):
-            yield label
-
-
-def _counts(resource: JsonObject) -> bool:
-    return resource.get("status") not in {"entered-in-error", "cancelled", "inactive"}
-
-
-def _codes(resource: JsonObject) -> Iterator[str | None]:
-    for coding in objects(child(resource, "code") or {}, "coding"):
-        if coding.get("system") == _SNOMED:
-            yield string(coding, "code")
 
 
 def _parts(resource: JsonObject, url: str) -> Iterator[JsonObject]:

@@ -9,6 +9,7 @@ Source: FHIR R4, datatypes, dateTime and Period.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from gateway.consent.kleene import both, negate
 from gateway.referral.json import JsonObject, string
@@ -56,6 +57,31 @@ def is_past(text: str | None, at: datetime) -> bool | None:
     return False if span is None else _has_come(span.first, span.slack, at + _CLOCK_SKEW)
 
 
+def first_instant(text: str | None) -> datetime | None:
+    """Return where a dateTime begins, as an aware UTC time; None: absent or unreadable.
+
+    A year, a month or a day begins as UTC's does.
+    """
+    try:
+        span = _span(text)
+    except ValueError:
+        return None
+    return span.first.astimezone(UTC) if span else None
+
+
+def is_after(one: str | None, other: str | None) -> bool | None:
+    """Whether one dateTime is later than another; unknown where they overlap or cannot be read."""
+    try:
+        first, second = _span(one), _span(other)
+    except ValueError:
+        return None
+    if first is None or second is None:
+        return None
+    if _is_before(second, first):
+        return True
+    return False if first == second or _is_before(first, second) else None
+
+
 def _has_come(moment: datetime, slack: timedelta, at: datetime) -> bool | None:
     if at >= moment:
         return True
@@ -87,3 +113,45 @@ def _following(first: datetime, length: int) -> datetime:
     if length == _YEAR:
         return later.replace(month=1, day=1)
     return later.replace(day=1) if length == _MONTH else later
+
+
+_Bounds: TypeAlias = tuple[str | None, str | None]
+"""The start and end of a time as written; None: no bound on that side."""
+
+
+def is_apart(time: _Bounds, period: _Bounds) -> bool:
+    """Whether a time certainly has no instant in common with a period."""
+    try:
+        (first, last), (start, end) = _ends(time), _ends(period)
+    except ValueError:
+        return False
+    return _is_before(last, start) or _is_before(end, first)
+
+
+def is_inside(time: _Bounds, period: _Bounds) -> bool:
+    """Whether a time certainly lies in a period, all of it."""
+    try:
+        (first, last), (start, end) = _ends(time), _ends(period)
+    except ValueError:
+        return False
+    begins = start is None or (
+        first is not None and first.first - start.first >= _doubt(first, start)
+    )
+    ends = end is None or (last is not None and end.after - last.after >= _doubt(last, end))
+    return begins and ends
+
+
+def _ends(bounds: _Bounds) -> tuple[_Span | None, _Span | None]:
+    return _span(bounds[0]), _span(bounds[1])
+
+
+def _is_before(one: _Span | None, other: _Span | None) -> bool:
+    """Whether a time that ends with one is over, for certain, when the other begins."""
+    if one is None or other is None:
+        return False
+    return other.first - one.after >= _doubt(one, other)
+
+
+def _doubt(one: _Span, other: _Span) -> timedelta:
+    """Two days are counted alike; a day against an instant may be an hour out."""
+    return max(one.slack, other.slack) if one.slack != other.slack else timedelta()

@@ -23,6 +23,7 @@ from gateway.fhir.bars.check import DEFAULT_DEFINITION, check_message, check_ver
 from gateway.fhir.bars.message import CATEGORY_SYSTEM, REASON_SYSTEM, coded, open_message
 from gateway.fhir.bars.workflow import Meaning
 from gateway.fhir.profiles.model import Profiles
+from gateway.fhir.read_consent import read_consent
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.tolerance import tolerated
 from gateway.fhir.validate import validate
@@ -36,6 +37,7 @@ REST_PROFILES: Mapping[str, str] = {
 }
 """What a referral of one of our own use cases is held against at the REST door."""
 _ANY_REFERRAL = f"{_PROFILES}referral"
+_REGISTERED = f"{_PROFILES}registered-consent"
 _PEOPLE = {"Patient": (f"{_PROFILES}patient",), "Organization": (f"{_PROFILES}organization",)}
 
 
@@ -46,7 +48,7 @@ def require_own(profiles: Profiles) -> Profiles:
         ProfileError: one is missing; the text names them all.
     """
     people = [url for urls in _PEOPLE.values() for url in urls]
-    wanted = [_ANY_REFERRAL, *REST_PROFILES.values(), *people]
+    wanted = [_ANY_REFERRAL, _REGISTERED, *REST_PROFILES.values(), *people]
     missing = [url for url in wanted if url not in profiles.by_url]
     missing += [url for url in DEFAULT_DEFINITION.values() if url not in profiles.messages]
     if missing:
@@ -85,7 +87,8 @@ def check_structure(tree: JsonObject, profiles: Profiles) -> Sequence[Fault]:
 def examine(tree: JsonObject, profiles: Profiles) -> Sequence[Fault]:
     """Find everything that the door would find; empty where there is nothing to say.
 
-    A message, or a new referral in any form of the REST door, is read as the door would.
+    A message, a Consent, or a new referral in any form of the REST door, is read as the door
+    would.
     """
     try:
         found = check_structure(tree, profiles)
@@ -107,6 +110,9 @@ def _place(fault: Fault) -> str:
 
 def _read(tree: JsonObject, profiles: Profiles) -> None:
     """Read a tree as the door would; raise what the door would raise."""
+    if string(tree, "resourceType") == "Consent":
+        read_consent(tree)
+        return
     if string(tree, "resourceType") not in ("Bundle", "ServiceRequest"):
         return  # a part of a referral, or what answers one
     if string(tree, "type") != "message":
@@ -129,6 +135,8 @@ def expected_of(tree: JsonObject, profiles: Profiles) -> Mapping[str, Sequence[s
     header = next((r for r in resources if string(r, "resourceType") == "MessageHeader"), None)
     request = next((r for r in resources if string(r, "resourceType") == "ServiceRequest"), None)
     categories = objects(request, "category") if request else []
+    if string(tree, "resourceType") == "Consent":
+        return {"Consent": (_REGISTERED,), **_PEOPLE}
     if string(tree, "type") != "message":
         used = sorted(coded(categories, USE_CASE_SYSTEM))
         profile = next((REST_PROFILES[code] for code in used if code in REST_PROFILES), None)

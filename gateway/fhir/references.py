@@ -1,6 +1,6 @@
 """References inside one message: what each of them points to.
 
-What enters: a ServiceRequest with contained resources, or a Bundle. What leaves: an Index.
+What enters: a resource with contained ones, or a Bundle. What leaves: an Index.
 Not checked: references to things outside the message, such as the journey's EpisodeOfCare.
 """
 
@@ -74,7 +74,7 @@ class Index:
 
 
 def index(message: JsonObject) -> Index:
-    """Index a ServiceRequest with its contained resources, or the entries of a Bundle.
+    """Index a resource with those that it contains, or the entries of a Bundle.
 
     Raises:
         InvalidMessageError: two different resources answer to one reference.
@@ -82,7 +82,8 @@ def index(message: JsonObject) -> Index:
     if string(message, "resourceType") == "Bundle":
         parts = tuple(_entries(message))
     else:
-        parts = (Part("ServiceRequest", message), *_contained(message))
+        own = string(message, "resourceType") or "ServiceRequest"
+        parts = (Part(own, message), *_contained(message, own))
     named: dict[str, Part] = {}
     for part, names in _names(message, parts):
         for name in names:
@@ -121,9 +122,9 @@ def _entries(bundle: JsonObject) -> Iterator[Part]:
             yield Part(f"Bundle.entry[{position}].resource", resource)
 
 
-def _contained(resource: JsonObject) -> Iterator[Part]:
+def _contained(resource: JsonObject, own: str) -> Iterator[Part]:
     for position, inner in enumerate(objects(resource, "contained")):
-        yield Part(f"ServiceRequest.contained[{position}]", inner)
+        yield Part(f"{own}.contained[{position}]", inner)
 
 
 def _names(message: JsonObject, parts: tuple[Part, ...]) -> Iterator[tuple[Part, list[str]]]:

@@ -41,20 +41,20 @@ def service_request_of(
 
 
 def history(versions: Sequence[JsonObject], url: str) -> JsonObject:
-    """Make the history of one ServiceRequest out of its versions, oldest first.
+    """Make the history of one resource out of its versions, oldest first.
 
     `url` is its address. Source: FHIR R4, http.html, history; bdl-3 and bdl-4.
     """
     entries: list[Json] = []
     for number, version in reversed(list(enumerate(versions))):
-        meta = child(version, "meta") or {}
+        meta, kind = child(version, "meta") or {}, version["resourceType"]
         entries.append(
             {
                 "fullUrl": url,
                 "resource": version,
                 "request": {
                     "method": "PUT" if number else "POST",
-                    "url": f"ServiceRequest/{version['id']}" if number else "ServiceRequest",
+                    "url": f"{kind}/{version['id']}" if number else kind,
                 },
                 "response": {
                     "status": "200 OK" if number else "201 Created",

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway import errors
-from gateway.errors import Fault, GatewayError, IssueCode
+from gateway.errors import Fault, GatewayError, IssueCode, Severity
 from gateway.fhir.json_text import read_json
 from gateway.fhir.outcome import operation_outcome
 from gateway.referral.json import JsonObject, child
-from gateway.referral.model import Door
+from gateway.referral.model import Door, Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,22 @@ def answer_to(error: GatewayError, door: Door) -> Answer:
     return Answer(http=status.http, body=body, headers=headers)
 
 
+def told_withheld(receipt: Receipt, warnings: Sequence[Fault]) -> list[Fault]:
+    """Add to what was tolerated that some of the message is to stay behind.
+
+    What is withheld in silence is not told here either.
+    """
+    if not receipt.withheld:
+        return [*warnings]
+    parts = "1 part" if receipt.withheld == 1 else f"{receipt.withheld} parts"
+    text = (
+        f"{parts} of this message will not be forwarded: the patient's consent does not cover them."
+        " Send a Consent that does, if the recipient is to have them."
+    )
+    fault = Fault(severity=Severity.INFORMATION, code=IssueCode.SUPPRESSED, diagnostics=text)
+    return [*warnings, fault]
+
+
 def kept_answer(answer: Answer) -> JsonObject:
     """Put an answer into the form in which it is kept, to be told again to a repeat."""
     return {"http": answer.http, "body": answer.body, "headers": dict(answer.headers)}
@@ -155,7 +171,8 @@ def _faults_of(error: GatewayError, status: Status) -> Sequence[Fault]:
         return [Fault(code=error.code, diagnostics=str(error))]
     issue = status.issue or IssueCode.EXCEPTION
     if isinstance(error, errors.ConsentRefusedError):
-        text = f"{error.external_text} {error.remedy} Reason: {error.code}."
+        said = (error.external_text, error.remedy, f"Reason: {error.code}.")
+        text = " ".join(part for part in said if part)
         return [Fault(code=issue, diagnostics=text)]
     if isinstance(error, errors.NotTheRequesterError):
         return [Fault(code=issue, expression=error.expression, diagnostics=str(error))]

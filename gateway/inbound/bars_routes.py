@@ -24,7 +24,7 @@ from gateway.fhir.bars.message import Message, open_message
 from gateway.fhir.bars.workflow import Meaning
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.task import gateway_hop
-from gateway.inbound.answers import Answer
+from gateway.inbound.answers import Answer, told_withheld
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
 from gateway.inbound.media import check_accept, to_response
@@ -69,7 +69,7 @@ def process_message() -> flask.Response:
         check_accept()
         tree, warnings = read_body(sent)
         receipt = _processed(tree, sent)
-    return to_response(_answer(tree, receipt, warnings))
+    return to_response(_answer(tree, receipt, told_withheld(receipt, warnings)))
 
 
 def _processed(tree: JsonObject, sent: Envelope) -> Receipt:

@@ -32,6 +32,15 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
             ("_lastUpdated", "date"),
         ),
     ),
+    "Consent": (
+        ("create", "read", "vread", "update", "history-instance", "search-type"),
+        (
+            ("identifier", "token"),
+            ("status", "token"),
+            ("_id", "token"),
+            ("_lastUpdated", "date"),
+        ),
+    ),
     "Task": (_READ, (("_lastUpdated", "date"),)),
     "MessageDefinition": (_READ, (("context", "token"),)),
     "StructureDefinition": _DEFINITION,
@@ -48,13 +57,22 @@ _DOCUMENTATION = {
     " patient:address-postalcode together; each may be chained instead (patient.identifier)."
     " The parameter patient itself, a reference, is not supported. An update takes a referral"
     " back and changes nothing else. A creation may be conditional on one identifier.",
+    "Consent": "The register of what a practice's patients say about sharing; only the practice's"
+    " own are found. The person is named by NHS number, in Consent.patient.identifier or in a"
+    " contained Patient. An update appends a version, which supersedes the one before it, withdraws"
+    " it (status inactive), or says that it was entered in error; no version is changed or deleted."
+    " A person is found by patient:identifier, or patient.identifier.",
     "MessageDefinition": "A search is about one service, and needs its id as a context, beside"
     " which go the use case as another context, _id, url or name; and it needs the token of one"
     " who may send a referral. A definition is read by anyone.",
 }
 
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-_VERSIONING = {"ServiceRequest": "versioned-update", "Task": "versioned"}
+_VERSIONING = {
+    "ServiceRequest": "versioned-update",
+    "Consent": "versioned-update",
+    "Task": "versioned",
+}
 """How types are versioned. Those that are know If-None-Match, and an update wants If-Match."""
 
 _CREATED_ONCE = frozenset({"ServiceRequest"})
@@ -63,7 +81,9 @@ _CREATED_ONCE = frozenset({"ServiceRequest"})
 _OPERATIONS = {"process-message": "process-message"}
 """Operations of the whole system, each with the id of its OperationDefinition here."""
 
-_OPERATIONS_OF = {"ServiceRequest": {"validate": "referral-validate"}}
+_OPERATIONS_OF = {
+    "ServiceRequest": {"validate": "referral-validate", "explain": "referral-explain"}
+}
 """Operations of one type, likewise."""
 
 

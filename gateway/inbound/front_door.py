@@ -10,20 +10,25 @@ from werkzeug.exceptions import HTTPException
 from gateway.errors import GatewayError
 from gateway.inbound.answers import Answer, answer_to, http_error, unforeseen
 from gateway.inbound.bars_routes import routes as bars_routes
+from gateway.inbound.consent_routes import routes as consent_routes
 from gateway.inbound.definition_routes import routes as definition_routes
+from gateway.inbound.explain_routes import routes as explain_routes
 from gateway.inbound.house import House
 from gateway.inbound.identity import ClientCredentials
+from gateway.inbound.impact_routes import routes as impact_routes
 from gateway.inbound.media import to_response
 from gateway.inbound.open_routes import ping
 from gateway.inbound.open_routes import routes as open_routes
 from gateway.inbound.read_routes import routes as read_routes
 from gateway.inbound.referral_routes import routes as referral_routes
 from gateway.inbound.request import echo_ids
+from gateway.inbound.sharing_routes import routes as sharing_routes
 from gateway.inbound.task_routes import routes as task_routes
 from gateway.journey.gateway import Gateway
 from gateway.referral.model import Door
 
 FHIR_BASE = "/FHIR/R4"
+SHARING_BASE = "/sharing"
 _log = logging.getLogger(__name__)
 
 
@@ -48,13 +53,17 @@ def build_front_door(
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # it would answer anybody
     app.extensions["house"] = House(gateway=gateway, base_url=base_url, identity=identity)
     app.register_blueprint(ping)
+    app.register_blueprint(sharing_routes, url_prefix=SHARING_BASE)
+    app.register_blueprint(impact_routes, url_prefix=SHARING_BASE)
     for routes in (
         open_routes,
         referral_routes,
         bars_routes,
         read_routes,
+        consent_routes,
         task_routes,
         definition_routes,
+        explain_routes,
     ):
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)

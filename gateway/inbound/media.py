@@ -8,11 +8,12 @@ http.html, "Content Types and encodings"; BaRS content negotiation.
 
 import logging
 import re
+from datetime import datetime
 from functools import cache
 from typing import Final
 
 import flask
-from werkzeug.http import parse_options_header
+from werkzeug.http import http_date, parse_options_header
 
 from gateway.errors import (
     Fault,
@@ -27,7 +28,7 @@ from gateway.fhir.summary import Part, Summary, part_of
 from gateway.fhir.tables import load_tables
 from gateway.fhir.text import FHIR_JSON, FHIR_XML, Media, read_resource, write_resource
 from gateway.inbound.answers import Answer, unforeseen
-from gateway.referral.json import JsonObject
+from gateway.referral.json import JsonObject, child, string
 
 API_MAJOR: Final = 1
 """The major version of the BaRS API that is spoken here."""
@@ -135,6 +136,17 @@ def unless_known(answer: Answer) -> Answer:
     if flask.request.if_none_match.contains_weak(etag):
         return Answer(http=304, body=None, headers=answer.headers)
     return answer
+
+
+def shown(version: JsonObject) -> Answer:
+    """Show one version, unless the caller says that it has it (If-None-Match)."""
+    meta = child(version, "meta") or {}
+    etag = f'W/"{string(meta, "versionId")}"'
+    headers = {
+        "ETag": etag,
+        "Last-Modified": http_date(datetime.fromisoformat(string(meta, "lastUpdated") or "")),
+    }
+    return unless_known(Answer(http=200, body=version, headers=headers))
 
 
 def _media_or_json() -> Media:

@@ -5,12 +5,11 @@ What enters: a search or an id. What leaves: ServiceRequests of the caller's own
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 
 import flask
 from werkzeug.exceptions import MethodNotAllowed
-from werkzeug.http import http_date
 
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
 from gateway.fhir.demographics import demographic_name
@@ -18,11 +17,13 @@ from gateway.fhir.service_request import history, service_request_of
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.media import check_accept, to_response, unless_known
+from gateway.inbound.media import check_accept, shown, to_response
 from gateway.inbound.search import (
     after,
     count,
     malformed,
+    nhs_number,
+    one_spelling,
     own_id,
     own_token,
     page_of,
@@ -30,7 +31,6 @@ from gateway.inbound.search import (
     period,
     read,
     single,
-    token,
 )
 from gateway.journey.look_up import (
     Wanted,
@@ -40,13 +40,8 @@ from gateway.journey.look_up import (
     present_version,
 )
 from gateway.referral.directory import Scope
-from gateway.referral.identifiers import (
-    NHS_NUMBER_SYSTEM,
-    Handle,
-    NhsNumber,
-    ReferralId,
-)
-from gateway.referral.json import JsonObject, child, string
+from gateway.referral.identifiers import Handle, ReferralId
+from gateway.referral.json import JsonObject
 from gateway.referral.lifecycle import RequestStatus
 from gateway.referral.model import Identifier
 
@@ -72,11 +67,11 @@ def get_referral(referral_id: str) -> flask.Response:
     Raises:
         MethodNotAllowed: it is no id but the operation, which is posted.
     """
-    if referral_id == "$validate":
+    if referral_id in ("$validate", "$explain"):
         raise MethodNotAllowed(["POST"])
     check_accept()
     versions = _versions(referral_id)
-    return to_response(_shown(versions[-1]))
+    return to_response(shown(versions[-1]))
 
 
 @routes.get("/ServiceRequest/<referral_id>/_history")
@@ -98,7 +93,7 @@ def get_referral_version(referral_id: str, version: str) -> flask.Response:
     versions = _versions(referral_id)
     if not re.fullmatch(r"[1-9][0-9]{0,5}", version) or int(version) > len(versions):
         raise NotFoundError("no version of this number")
-    return to_response(_shown(versions[int(version) - 1]))
+    return to_response(shown(versions[int(version) - 1]))
 
 
 @routes.get("/ServiceRequest")
@@ -150,18 +145,6 @@ def _versions(referral_id: str) -> list[JsonObject]:
     return [service_request_of(kept.message, kept.referral, each) for each in changes]
 
 
-def _shown(version: JsonObject) -> Answer:
-    """Show one version, unless the caller says that it has it (If-None-Match)."""
-    meta = child(version, "meta") or {}
-    etag = f'W/"{string(meta, "versionId")}"'
-    headers = {"ETag": etag, "Last-Modified": http_date(_moment(meta))}
-    return unless_known(Answer(http=200, body=version, headers=headers))
-
-
-def _moment(meta: JsonObject) -> datetime:
-    return datetime.fromisoformat(string(meta, "lastUpdated") or "")
-
-
 def _wanted(given: Mapping[str, list[str]]) -> Wanted:
     since, before = period(given)
     ids = single(given, "_id")
@@ -172,7 +155,7 @@ def _wanted(given: Mapping[str, list[str]]) -> Wanted:
         subject=read("_subject", "the one of a next link", partial(Handle, subject))
         if subject
         else None,
-        nhs_number=_nhs_number(given),
+        nhs_number=nhs_number(given),
         person=_person(given),
         mark=read("_person", "the one of a next link", partial(_mark, mark)) if mark else None,
         statuses=_statuses(given),
@@ -186,23 +169,13 @@ def _wanted(given: Mapping[str, list[str]]) -> Wanted:
 
 def _identifiers(given: Mapping[str, list[str]]) -> tuple[Identifier, ...]:
     """Read the referral's own identifiers: any one of a list may fit."""
-    name, text = _one_spelling(given, "identifier", "ServiceRequest.identifier")
+    name, text = one_spelling(given, "identifier", "ServiceRequest.identifier")
     return tuple(own_token(name, each) for each in text.split(",")) if text else ()
-
-
-def _nhs_number(given: Mapping[str, list[str]]) -> NhsNumber | None:
-    name, text = _one_spelling(given, "patient:identifier", "patient.identifier")
-    if text is None:
-        return None
-    found = token(name, text)
-    if found.system != NHS_NUMBER_SYSTEM:
-        raise malformed(name, f"{NHS_NUMBER_SYSTEM}|number")
-    return read(name, "an NHS number of ten digits", partial(NhsNumber, found.value))
 
 
 def _person(given: Mapping[str, list[str]]) -> Identifier | None:
     """Read name, date of birth and postcode, which are asked for together."""
-    texts = [_one_spelling(given, f"patient:{each}", f"patient.{each}")[1] for each in _PERSON]
+    texts = [one_spelling(given, f"patient:{each}", f"patient.{each}")[1] for each in _PERSON]
     if not any(texts):
         return None
     name, born, postcode = (text or "" for text in texts)
@@ -229,14 +202,6 @@ def _mark(text: str) -> bytes:
     if not re.fullmatch(r"[0-9a-f]{64}", text):
         raise ValueError
     return bytes.fromhex(text)
-
-
-def _one_spelling(given: Mapping[str, list[str]], *names: str) -> tuple[str, str | None]:
-    """Take a parameter that may be spelt in two ways and given in one of them."""
-    present = [name for name in names if name in given] or [names[0]]
-    if len(present) > 1:
-        raise malformed(present[0], f"given once, not beside {present[1]}")
-    return present[0], single(given, present[0])
 
 
 def _statuses(given: Mapping[str, list[str]]) -> frozenset[RequestStatus] | None:

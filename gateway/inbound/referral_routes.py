@@ -4,7 +4,6 @@ What enters: HTTP. What leaves: a receipt or a refusal. The walk of a referral b
 authenticate, take up once, read, accept, answer.
 """
 
-import re
 from collections.abc import Sequence
 
 import flask
@@ -19,17 +18,16 @@ from gateway.errors import (
     UnsupportedMessageError,
 )
 from gateway.fhir.examine import examine
-from gateway.fhir.faults import MAX_FAULTS
 from gateway.fhir.outcome import operation_outcome
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.service_request import instant, service_request_of
 from gateway.fhir.task import gateway_hop
-from gateway.fhir.validate import validate
-from gateway.inbound.answers import Answer
+from gateway.inbound.answers import Answer, told_withheld
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
 from gateway.inbound.media import body_tree, check_accept, to_response
-from gateway.inbound.request import envelope, read_body, taken_up
+from gateway.inbound.operation import given_to
+from gateway.inbound.request import envelope, known_version, read_body, taken_up, wish
 from gateway.inbound.search import own_id, parameters, single
 from gateway.inbound.transaction import check_transaction, unless, unless_of
 from gateway.journey.accept import accept_referral
@@ -65,7 +63,7 @@ def post_referral() -> flask.Response:
         receipt = before or accept_referral(
             read_referral(_taken(tree)), sent, house().gateway, unless=condition
         )
-    return to_response(_receipt_answer(receipt, tree, warnings))
+    return to_response(_receipt_answer(receipt, tree, told_withheld(receipt, warnings)))
 
 
 @routes.post("/", strict_slashes=False)
@@ -80,7 +78,7 @@ def post_transaction() -> flask.Response:
         receipt = before or accept_referral(
             read_referral(tree), sent, house().gateway, unless=unless_of(tree)
         )
-    return to_response(_transaction_answer(receipt, tree, warnings))
+    return to_response(_transaction_answer(receipt, tree, told_withheld(receipt, warnings)))
 
 
 @routes.put("/ServiceRequest/<referral_id>")
@@ -107,17 +105,7 @@ def validate_referral() -> flask.Response:
     sent = envelope(Door.REST, flask.g.sender, ids_required=False)
     if single(parameters(frozenset({"mode"})), "mode") not in (None, "create"):
         raise ParameterError(Fault(code=IssueCode.NOT_SUPPORTED, diagnostics=_ONLY_CREATE))
-    tree = body_tree(sent.body)
-    if string(tree, "resourceType") == "Parameters":
-        tree = _parameter(tree)
-    if string(tree, "resourceType") not in ("Bundle", "ServiceRequest"):
-        raise InvalidMessageError(
-            Fault(
-                code=IssueCode.INVALID,
-                expression=string(tree, "resourceType"),
-                diagnostics="Send a ServiceRequest, or a Bundle that brings one.",
-            )
-        )
+    tree, _ = given_to(body_tree(sent.body), _is_mode_create, otherwise=_ONLY_CREATE)
     found = examine(tree, house().gateway.profiles) or [
         Fault(
             severity=Severity.INFORMATION,
@@ -128,47 +116,8 @@ def validate_referral() -> flask.Response:
     return to_response(Answer(http=200, body=operation_outcome(found, code=None)))
 
 
-def _parameter(tree: JsonObject) -> JsonObject:
-    """Take the resource out of the operation's Parameters. Source: FHIR R4, $validate.
-
-    Raises:
-        InvalidMessageError: they are no valid Parameters, or ask for more than is done here.
-    """
-    faults = [f for f in validate(_wrapping(tree)) if f.severity is Severity.ERROR]
-    found = []
-    for position, parameter in enumerate(objects(tree, "parameter")):
-        resource = child(parameter, "resource")
-        if string(parameter, "name") == "resource" and resource is not None:
-            found.append(resource)
-        elif (string(parameter, "name"), string(parameter, "valueCode")) != ("mode", "create"):
-            where = f"Parameters.parameter[{position}]"
-            fault = Fault(code=IssueCode.NOT_SUPPORTED, expression=where, diagnostics=_ONLY_CREATE)
-            faults.append(fault)
-    if len(found) != 1:
-        faults.append(
-            Fault(
-                code=IssueCode.REQUIRED,
-                expression="Parameters.parameter",
-                diagnostics="Send what is to be validated as the one parameter resource, or alone.",
-            )
-        )
-    if faults:
-        raise InvalidMessageError(*faults[: MAX_FAULTS + 1])
-    return found[0]
-
-
-def _wrapping(tree: JsonObject) -> JsonObject:
-    """Return Parameters without what is in them, which is examined by itself."""
-    sent = tree.get("parameter")
-    if not isinstance(sent, list):
-        return tree
-    kept: list[Json] = [
-        {**each, "resource": {"resourceType": "Parameters"}}
-        if isinstance(each, dict) and isinstance(each.get("resource"), dict)
-        else each
-        for each in sent
-    ]
-    return {**tree, "parameter": kept}
+def _is_mode_create(parameter: JsonObject) -> bool:
+    return (string(parameter, "name"), string(parameter, "valueCode")) == ("mode", "create")
 
 
 def _taken(tree: JsonObject) -> JsonObject:
@@ -227,25 +176,8 @@ def _cancellation(tree: JsonObject, referral_id: str) -> Cancellation:
         patient=None,
         person_at="ServiceRequest.subject",
         service=None,
-        known_version=_known_version(),
+        known_version=known_version(),
     )
-
-
-def _known_version() -> int:
-    """Read If-Match: the ETag of the version that the sender has read.
-
-    Raises:
-        ParameterError: it is missing, or is no ETag of ours.
-    """
-    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', flask.request.headers.get("If-Match", "").strip())
-    if found is None:
-        raise ParameterError(
-            Fault(
-                code=IssueCode.REQUIRED,
-                diagnostics='Send If-Match with the ETag of the version that you read: W/"1".',
-            )
-        )
-    return int(found[1])
 
 
 def _status_of(receipt: Receipt) -> int:
@@ -272,11 +204,11 @@ def _receipt_answer(receipt: Receipt, tree: JsonObject, warnings: Sequence[Fault
     With `Prefer: return=OperationOutcome` it says what was tolerated; with `return=minimal`
     it says nothing.
     """
-    wish = _wish()
+    wanted = wish()
     body: JsonObject | None
-    if wish == "minimal":
+    if wanted == "minimal":
         body = None
-    elif wish == "OperationOutcome":
+    elif wanted == "OperationOutcome":
         body = operation_outcome(warnings or [_all_well()], code=None)
     elif receipt.referral.state is ReferralState.HELD:
         body = gateway_hop(receipt.referral, house().gateway.ods)
@@ -285,11 +217,6 @@ def _receipt_answer(receipt: Receipt, tree: JsonObject, warnings: Sequence[Fault
     else:
         body = service_request_of(tree, receipt.referral)
     return Answer(http=_status_of(receipt), body=body, headers=_headers_of(receipt))
-
-
-def _wish() -> str:
-    found = re.search(r"\breturn=(\w+)", flask.request.headers.get("Prefer", ""))
-    return found[1] if found else "representation"
 
 
 def _all_well() -> Fault:

@@ -7,10 +7,12 @@ Source: BaRS message headers.
 import base64
 import binascii
 import hashlib
+import re
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 import flask
 from gunicorn.http.errors import ParseException
@@ -26,6 +28,7 @@ from gateway.errors import (
     IssueCode,
     MessageError,
     NotTheRequesterError,
+    ParameterError,
     StateError,
     StoreUnavailableError,
     TooSlowError,
@@ -35,7 +38,7 @@ from gateway.fhir.json_text import read_json, write_json
 from gateway.inbound.answers import answer_to, codes_of, kept_answer
 from gateway.inbound.house import house
 from gateway.inbound.media import body_tree
-from gateway.journey.take_up import give_back, reject, take_up
+from gateway.journey.take_up import ReceiptOf, give_back, referral_receipt, reject, take_up
 from gateway.referral.identifiers import (
     DOS_SERVICE_SYSTEM,
     ODS_CODE_SYSTEM,
@@ -47,6 +50,8 @@ from gateway.referral.identifiers import (
 )
 from gateway.referral.json import JsonObject, objects, string
 from gateway.referral.model import Door, Envelope, Receipt, Sender
+
+_T = TypeVar("_T")
 
 ANSWER_WITHIN = 2.9
 """Seconds after which a request begins nothing more. With the longest statement
@@ -172,6 +177,15 @@ def access_recorded(door: Door, sender: Sender) -> Iterator[None]:
 
 @contextmanager
 def taken_up(unclaimed: Envelope) -> Iterator[tuple[Envelope, Receipt | None]]:
+    """Take a request about a referral up once: see `taken_up_as`."""
+    with taken_up_as(unclaimed, referral_receipt) as both:
+        yield both
+
+
+@contextmanager
+def taken_up_as(
+    unclaimed: Envelope, receipt_of: ReceiptOf[_T]
+) -> Iterator[tuple[Envelope, _T | None]]:
     """Take a request up once: see `journey.take_up`.
 
     Whatever refuses an authenticated sender's message is recorded, and told again to a
@@ -182,7 +196,7 @@ def taken_up(unclaimed: Envelope) -> Iterator[tuple[Envelope, Receipt | None]]:
     """
     gateway = house().gateway
     try:
-        sent, receipt = take_up(unclaimed, gateway)
+        sent, receipt = take_up(unclaimed, gateway, receipt_of)
     except StateError as refusal:
         reject(unclaimed, codes_of(refusal, unclaimed.door), gateway, told=None)
         raise
@@ -202,6 +216,29 @@ def taken_up(unclaimed: Envelope) -> Iterator[tuple[Envelope, Receipt | None]]:
         with suppress(StoreUnavailableError):
             give_back(sent, gateway)
         raise
+
+
+def known_version() -> int:
+    """Read If-Match: the ETag of the version that the sender has read.
+
+    Raises:
+        ParameterError: it is missing, or is no ETag of ours.
+    """
+    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', flask.request.headers.get("If-Match", "").strip())
+    if found is None:
+        raise ParameterError(
+            Fault(
+                code=IssueCode.REQUIRED,
+                diagnostics='Send If-Match with the ETag of the version that you read: W/"1".',
+            )
+        )
+    return int(found[1])
+
+
+def wish() -> str:
+    """Read what the caller wants to hear back: `Prefer: return=...`."""
+    found = re.search(r"\breturn=(\w+)", flask.request.headers.get("Prefer", ""))
+    return found[1] if found else "representation"
 
 
 def target_service() -> DosServiceId:

@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 from urllib.parse import urlencode
 
@@ -164,6 +165,25 @@ def token(name: str, text: str) -> Identifier:
     if not bar or not value:
         raise malformed(name, "system|value")
     return Identifier(normal_system(system), value)
+
+
+def nhs_number(given: Mapping[str, list[str]]) -> NhsNumber | None:
+    """Read the person of a search: an NHS number, in either spelling of the parameter."""
+    name, text = one_spelling(given, "patient:identifier", "patient.identifier")
+    if text is None:
+        return None
+    found = token(name, text)
+    if found.system != NHS_NUMBER_SYSTEM:
+        raise malformed(name, f"{NHS_NUMBER_SYSTEM}|number")
+    return read(name, "an NHS number of ten digits", partial(NhsNumber, found.value))
+
+
+def one_spelling(given: Mapping[str, list[str]], *names: str) -> tuple[str, str | None]:
+    """Take a parameter that may be spelt in two ways and given in one of them."""
+    present = [name for name in names if name in given] or [names[0]]
+    if len(present) > 1:
+        raise malformed(present[0], f"given once, not beside {present[1]}")
+    return present[0], single(given, present[0])
 
 
 def page_of(

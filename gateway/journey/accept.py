@@ -6,12 +6,23 @@ store a referral without its decision, its ledger entries and its next step.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
-from gateway.consent.decide import Effect, Verdict
+from gateway.consent.decide import Effect, SpineCode, Verdict
 from gateway.errors import NotTheRequesterError, PreconditionFailedError
 from gateway.fhir.demographics import demographic_names
 from gateway.fhir.references import index
-from gateway.journey.consider import About, Answer, best, consider, hold_for, keep, record_hold
+from gateway.journey.consider import (
+    About,
+    Answer,
+    Case,
+    best,
+    consider,
+    hold_for,
+    keep,
+    now,
+    record_hold,
+)
 from gateway.journey.gateway import Gateway
 from gateway.journey.outbox import named, put
 from gateway.journey.take_up import refused
@@ -24,6 +35,7 @@ from gateway.referral.identifiers import (
     DecisionId,
     DeliveryId,
     Handle,
+    OdsCode,
     ReferralId,
 )
 from gateway.referral.lifecycle import (
@@ -42,7 +54,7 @@ from gateway.referral.model import (
 from gateway.routing.candidates import Candidate, candidates
 from gateway.store import persons, referrals, requests
 from gateway.store.directory import DirectoryAsOf
-from gateway.store.engine import Transaction
+from gateway.store.engine import Reading, Transaction
 from gateway.store.requests import Refusal
 
 
@@ -79,50 +91,53 @@ def accept_referral(
             "The requester's organisation is not the one that authenticated.",
         )
     with gateway.store.transaction(gateway.clock(), answer_by=envelope.answer_by) as tx:
-        there = _find(tx, envelope, unless)
-        outcome = there or _accept(tx, referral, envelope, gateway)
+        outcome = _find(tx, envelope, unless) or _accept(tx, referral, envelope, gateway)
         if isinstance(outcome, Refusal):
             requests.settle(tx, envelope, refusal=outcome)
         else:
-            requests.settle(tx, envelope, referral=outcome.id)
+            requests.settle(tx, envelope, referral=outcome.referral.id)
     if isinstance(outcome, Refusal):
         raise refused(outcome)
-    return Receipt(referral=outcome, found=there is not None)
+    return outcome
 
 
-def _find(tx: Transaction, envelope: Envelope, name: Identifier | None) -> Referral | None:
+def _find(tx: Transaction, envelope: Envelope, name: Identifier | None) -> Receipt | None:
     """Find the one referral of the sender's organisation that has a name already."""
     found = referrals.find_named(tx, envelope.sender.ods, [name]) if name else []
     if len(found) > 1:
         msg = "more than one referral has this identifier"
         raise PreconditionFailedError(msg)
-    return referrals.get(tx, found[0]) if found else None
+    return Receipt(referral=referrals.get(tx, found[0]), found=True) if found else None
 
 
 def candidates_for(
-    tx: Transaction, referral: IncomingReferral, envelope: Envelope
+    view: Reading | Transaction, referral: IncomingReferral, sender: OdsCode, at: datetime
 ) -> list[Candidate]:
-    """List the services that could take this referral, from the directory as of now."""
-    directory = DirectoryAsOf(tx, tx.at)
+    """List the services that could take this referral, from the directory as of an instant."""
+    directory = DirectoryAsOf(view, at)
     if referral.service_asked is not None:
         known = directory.service_known_as(referral.service_asked)
         return candidates(referral, [known] if known else [], None)
-    practice = directory.practice(envelope.sender.ods)
+    practice = directory.practice(sender)
     return candidates(referral, directory.services(), practice.commissioner if practice else None)
 
 
 def _accept(
     tx: Transaction, referral: IncomingReferral, envelope: Envelope, gateway: Gateway
-) -> Referral | Refusal:
+) -> Receipt | Refusal:
     """Steps 3 to 5."""
     practice = envelope.sender.ods
     subject = persons.meet(tx, practice, referral.patient.nhs_number)
-    answer = best(
-        [
-            consider(tx, gateway, referral, each, practice=practice, payload_hash_ok=True)
-            for each in candidates_for(tx, referral, envelope)
-        ]
+    case = Case(
+        referral=referral,
+        practice=practice,
+        subject=subject,
+        received_at=tx.at,
+        payload_hash_ok=True,
+        moment=now(tx),
     )
+    found = candidates_for(tx, referral, practice, tx.at)
+    answer = best([consider(tx, gateway, case, each) for each in found])
     about = About(
         stage=Stage.ACCEPT,
         practice=practice,
@@ -143,7 +158,7 @@ def _accept(
         record_hold(tx, accepted, decision=decision, delivery=None, actor=about.actor)
     else:
         queue(tx, gateway, accepted, service, decision, actor=about.actor)
-    return accepted
+    return Receipt(referral=accepted, withheld=len(answer.minimised.withheld.openly))
 
 
 def _new_referral(
@@ -240,8 +255,8 @@ def _refusal(verdict: Verdict) -> Refusal:
         msg = "a refusal has a reason"
         raise AssertionError(msg)
     return Refusal(
-        code=reason.code,
-        spine_code=reason.spine_code,
+        code=verdict.code_outside,
+        spine_code=SpineCode.ACCESS_DENIED if verdict.tells_nothing else reason.spine_code,
         external_text=reason.external_text,
-        remedy=reason.remedy,
+        remedy="" if verdict.tells_nothing else reason.remedy,
     )

@@ -1,27 +1,35 @@
-"""Ask the sharing rules about one referral and one candidate, on facts as of now.
+"""Ask the sharing rules about one referral and one candidate, on facts as of a moment.
 
-What enters: a referral, a candidate, and an open transaction. What leaves: an Answer, and,
-once it is kept, a decision row and its ledger entry. Both flows that may let data go,
-`accept` and `deliver`, ask here, so there is one corridor.
+What enters: a referral, a candidate, and an open transaction or reading. What leaves: an
+Answer, and, once it is kept, a decision row and its ledger entry. The flows that may let data
+go, `accept`, `deliver` and `replay`, ask here, and so does `explain`: there is one corridor.
 """
 
+import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.consent.decide import Effect, Verdict, decide
-from gateway.consent.directives import read_consents
-from gateway.consent.facts import Facts
+from gateway.consent.directives import ConsentReading, read_consents
+from gateway.consent.facts import CLASS_OF, Facts, PurposeClass
 from gateway.consent.gather import facts_about
+from gateway.consent.items import items_of
+from gateway.consent.register import combine, versions_used
+from gateway.consent.withhold import plan_for
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import DecisionMade, HoldOpened
 from gateway.ledger.kinds import Effect as LedgerEffect
 from gateway.ledger.kinds import Stage
+from gateway.mapping.minimise import Minimised, minimise
+from gateway.referral.directory import Provider
 from gateway.referral.identifiers import DecisionId, DeliveryId, Handle, OdsCode, ReferralId
 from gateway.referral.model import Hold, IncomingReferral, Referral
+from gateway.referral.sharing import Moment, OptOut
 from gateway.routing.candidates import Candidate
-from gateway.store import decisions
+from gateway.store import consents, decisions, opt_outs
 from gateway.store.decisions import Decision
 from gateway.store.directory import DirectoryAsOf
-from gateway.store.engine import Transaction
+from gateway.store.engine import Reading, Transaction
 
 MAX_CODES = 64
 """Codes in one list of a ledger entry."""
@@ -29,9 +37,10 @@ MAX_CODES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the rules said about one candidate, and on which facts."""
+    """What the rules said about one candidate, on which facts, and what of the message may leave."""
 
     candidate: Candidate
+    minimised: Minimised
     facts: Facts
     verdict: Verdict
 
@@ -52,20 +61,46 @@ class About:
     actor: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is asked about: a referral, for whom it was sent, and as of when.
+
+    `subject` None: nobody here has met the person, so the register holds nothing of them.
+    `received_at`: when the message came; what the register learned later counts before it.
+    """
+
+    referral: IncomingReferral
+    practice: OdsCode
+    subject: Handle | None
+    received_at: datetime
+    payload_hash_ok: bool | None
+    moment: Moment
+
+
 def consider(
-    tx: Transaction,
-    gateway: Gateway,
-    referral: IncomingReferral,
-    candidate: Candidate,
-    *,
-    practice: OdsCode,
-    payload_hash_ok: bool,
+    view: Reading | Transaction, gateway: Gateway, case: Case, candidate: Candidate
 ) -> Answer:
-    """Gather the facts of this moment for one candidate, and decide."""
-    directory = DirectoryAsOf(tx, tx.at)
-    service = candidate.service
-    parties = directory.parties(practice, service.provider if service else None)
-    recipient = parties.provider.ods if parties.provider else None
+    """Gather the facts of a moment for one candidate, and decide. Nothing is stored.
+
+    1. Find who would share with whom, and what they have agreed.
+    2. Read the patient's Consents, those that were sent and those that the register holds.
+    3. Take out of the message what must stay behind for this purpose and recipient.
+    4. Decide on what is left, and on the facts.
+    """
+    referral, moment, service = case.referral, case.moment, candidate.service
+    as_of = moment.at if moment.known_at is None else min(moment.at, moment.known_at)
+    parties = DirectoryAsOf(view, as_of).parties(
+        case.practice, service.provider if service else None, moment
+    )
+    held = consents.held(view, case.subject, moment) if case.subject else []
+    reading = read_consents(
+        combine(referral.consents, held, case.received_at),
+        recipient=parties.provider.ods if parties.provider else None,
+        purpose=candidate.purpose,
+        organisations=referral.organisations,
+        at=moment.at,
+    )
+    minimised = _minimised(gateway, referral, candidate.purpose, reading, parties.provider)
     facts = facts_about(
         referral,
         purpose=candidate.purpose,
@@ -73,17 +108,68 @@ def consider(
         provider=parties.provider,
         practice=parties.practice,
         agreements=parties.agreements,
-        reading=read_consents(
-            referral.consents,
-            recipient=recipient,
-            purpose=candidate.purpose,
-            organisations=referral.organisations,
-            at=tx.at,
-        ),
-        payload_hash_ok=payload_hash_ok,
-        at=tx.at,
+        reading=reading,
+        withheld=minimised.withheld,
+        consents_used=versions_used(referral.consents, held, case.received_at),
+        opt_out=_opt_out(view, gateway, case, candidate.purpose),
+        payload_hash_ok=case.payload_hash_ok,
+        received_at=case.received_at,
+        at=moment.at,
     )
-    return Answer(candidate=candidate, facts=facts, verdict=decide(facts, gateway.policy))
+    return Answer(
+        candidate=candidate,
+        minimised=minimised,
+        facts=facts,
+        verdict=decide(facts, gateway.policy),
+    )
+
+
+def _minimised(
+    gateway: Gateway,
+    referral: IncomingReferral,
+    purpose: str,
+    reading: ConsentReading,
+    provider: Provider | None,
+) -> Minimised:
+    """Take out of a message what must stay behind for a purpose and a recipient."""
+    plan = plan_for(
+        items_of(referral.tree),
+        reading=reading,
+        purpose=purpose,
+        role=provider.role if provider else None,
+        minimum=gateway.policy.minimum,
+    )
+    return minimise(plan)
+
+
+def case_of(present: Referral, incoming: IncomingReferral, received: bytes, moment: Moment) -> Case:
+    """Ask again about a referral that was accepted: by the bytes as they were received."""
+    return Case(
+        referral=incoming,
+        practice=present.practice,
+        subject=present.subject,
+        received_at=present.received_at,
+        payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
+        moment=moment,
+    )
+
+
+def now(tx: Transaction) -> Moment:
+    """Return the present of a transaction: all that was recorded counts."""
+    return Moment(at=tx.at, is_now=True)
+
+
+def _opt_out(
+    view: Reading | Transaction, gateway: Gateway, case: Case, purpose: str
+) -> OptOut | None:
+    """Look the national opt-out up where it can matter; None: unknown, or too old to count."""
+    number = case.referral.patient.nhs_number
+    if number is None or CLASS_OF.get(purpose) is not PurposeClass.SECONDARY:
+        return None
+    found = opt_outs.find(view, number)
+    if found is None or not found.counts_at(case.moment.at, gateway.opt_out_age):
+        return None
+    return found
 
 
 def best(answers: list[Answer]) -> Answer:
@@ -114,6 +200,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
             payload_sha256=about.payload_sha256,
             facts=answer.facts,
             verdict=verdict,
+            taken_out=answer.minimised.withheld.taken_out,
             decided_at=tx.at,
         ),
     )

@@ -17,15 +17,15 @@ from gateway.errors import DamagedRecordError, DeliveryError, MessageError
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey import settle
-from gateway.journey.consider import About, Answer, consider, keep
+from gateway.journey.consider import About, Answer, case_of, consider, keep, now
 from gateway.journey.gateway import Gateway, Parcel
 from gateway.journey.outbox import named
 from gateway.journey.recall import end_attempt, record_release
-from gateway.ledger.entry import DeliveryLeaseLapsed, DeliveryReleased
+from gateway.ledger.entry import DeliveryLeaseLapsed, DeliveryReleased, RedactionApplied
 from gateway.ledger.kinds import Stage
+from gateway.mapping.outgoing import Outgoing, notice_of
 from gateway.referral.directory import Endpoint
 from gateway.referral.identifiers import DecisionId
-from gateway.referral.json import JsonObject
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
@@ -42,8 +42,9 @@ def deliver_next(worker: str, gateway: Gateway) -> bool:
     --- transaction: claim ---
     1. Lease the delivery; note it if its last worker did not come back.
     --- transaction: release ---
-    2. Open the bytes as received, and map them to the exact bytes that would leave.
-    3. Decide again, on those bytes and the facts of this moment.
+    2. Open the bytes as received, and take out what must stay behind.
+    3. Decide again, on what is left and the facts of this moment; map it to the exact bytes
+       that would leave, and bind the decision to them.
     4. PERMIT: record the release. HOLD or DENY: stop, and record that. (A recall carries
        nothing of the person: its bytes are recorded and released without steps 2 and 3.)
     --- no transaction ---
@@ -109,20 +110,19 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
             return None
         received = referrals.body_of(tx, present.id)
         incoming = read_referral(read_resource(received))
-        body = _body(gateway, endpoint, incoming.tree, present, claimed)
         answer = consider(
             tx,
             gateway,
-            incoming,
+            case_of(present, incoming, received, now(tx)),
             Candidate(service=service if endpoint else None, purpose=present.purpose),
-            practice=present.practice,
-            payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
         )
+        body = _body(gateway, endpoint, answer, present, claimed)
         body_sha256 = hashlib.sha256(body).hexdigest()
         decision = _keep(tx, gateway, answer, present, claimed, body_sha256)
         if answer.verdict.effect is not Effect.PERMIT or endpoint is None:
             settle.stopped(tx, claimed, present, gateway, answer.verdict, decision)
             return None
+        _record_redaction(tx, answer, present, claimed, decision, body_sha256)
         tx.record(_released(claimed, present, decision, body_sha256))
         return Parcel(
             delivery=claimed,
@@ -168,14 +168,40 @@ def _attempt(parcel: Parcel, gateway: Gateway) -> None:
 def _body(
     gateway: Gateway,
     endpoint: Endpoint | None,
-    tree: JsonObject,
+    answer: Answer,
     present: Referral,
     claimed: Delivery,
 ) -> bytes:
-    """Map the message; nothing is mapped where there is nowhere to send it."""
-    if endpoint is None:
+    """Map what may leave; nothing is mapped where there is nowhere to send it, or nothing left."""
+    minimised = answer.minimised
+    if endpoint is None or minimised.tree is None:
         return b""
-    return gateway.destinations[endpoint.transport].prepare(tree, present, claimed)
+    notice = notice_of(
+        minimised.withheld, policy_version=answer.verdict.policy_version, by=gateway.ods
+    )
+    outgoing = Outgoing(tree=minimised.tree, notice=notice)
+    return gateway.destinations[endpoint.transport].prepare(outgoing, present, claimed)
+
+
+def _record_redaction(
+    tx: Transaction,
+    answer: Answer,
+    present: Referral,
+    claimed: Delivery,
+    decision: DecisionId,
+    body_sha256: str,
+) -> None:
+    """Record that something was taken out, and for which duties; what it was is sealed."""
+    done = answer.minimised.withheld.duties & set(answer.verdict.obligations)
+    if done:
+        tx.record(
+            RedactionApplied(
+                **named(claimed, present, actor=ACTOR),
+                decision=decision,
+                obligations=tuple(sorted(done)),
+                payload_sha256=body_sha256,
+            )
+        )
 
 
 def _keep(

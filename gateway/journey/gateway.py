@@ -9,9 +9,9 @@ from typing import Protocol
 
 from gateway.consent.decide import Policy
 from gateway.fhir.profiles.model import Profiles
+from gateway.mapping.outgoing import Outgoing
 from gateway.referral.directory import Endpoint, Transport
 from gateway.referral.identifiers import OdsCode, ReferralReference
-from gateway.referral.json import JsonObject
 from gateway.referral.model import Delivery, Referral
 from gateway.store.engine import Store
 
@@ -37,7 +37,7 @@ class Acknowledgement:
 class Destination(Protocol):
     """One way to reach a provider: a module under `outbound`, or a fake in tests."""
 
-    def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
+    def prepare(self, message: Outgoing, referral: Referral, delivery: Delivery) -> bytes:
         """Map a message to the exact bytes that would leave. Pure."""
 
     def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
@@ -76,7 +76,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """What the composition root hands to each flow. `clock` returns aware UTC times."""
+    """What the composition root hands to each flow. `clock` returns aware UTC times.
+
+    `opt_out_age`: how old an answer of the national data opt-out service may be.
+    """
 
     store: Store
     profiles: Profiles
@@ -84,6 +87,7 @@ class Gateway:
     schedule: Schedule
     ods: OdsCode
     destinations: dict[Transport, Destination]
+    opt_out_age: timedelta = timedelta(days=1)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_uuid: Callable[[], uuid.UUID] = uuid.uuid4
     chance: Callable[[], float] = secrets.SystemRandom().random

@@ -5,7 +5,6 @@ closed referral. A replay walks the same corridor as any other release: it decid
 again when the worker sends; it can never make a decision milder.
 """
 
-import hashlib
 from dataclasses import replace
 
 from gateway.consent.decide import Effect, Verdict
@@ -13,7 +12,15 @@ from gateway.errors import IllegalMoveError
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey.accept import queue
-from gateway.journey.consider import About, consider, hold_for, keep, record_hold
+from gateway.journey.consider import (
+    About,
+    case_of,
+    consider,
+    hold_for,
+    keep,
+    now,
+    record_hold,
+)
 from gateway.journey.gateway import Gateway
 from gateway.journey.outbox import named
 from gateway.journey.recall import queue_recall
@@ -65,10 +72,8 @@ def _decide_again(tx: Transaction, gateway: Gateway, present: Referral) -> Refer
     answer = consider(
         tx,
         gateway,
-        incoming,
+        case_of(present, incoming, received, now(tx)),
         Candidate(service=service, purpose=present.purpose),
-        practice=present.practice,
-        payload_hash_ok=hashlib.sha256(received).hexdigest() == present.body_sha256,
     )
     earlier = _earlier(tx, present)
     delivery_id = earlier[0].id if earlier else DeliveryId.of(gateway.new_uuid())
@@ -169,7 +174,7 @@ def _stop(
         recalling = replace(present, state=ReferralState.RECALLING, hold=None)
         referrals.change(tx, present, recalling)
         for each in reached:
-            queue_recall(tx, gateway, each, recalling, actor=ACTOR, cause=verdict.code)
+            queue_recall(tx, gateway, each, recalling, actor=ACTOR, cause=verdict.code_outside)
         return recalling
     closed = replace(present, state=ReferralState.CLOSED, hold=None, closed_because=verdict.code)
     referrals.change(tx, present, closed)

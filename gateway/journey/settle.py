@@ -112,10 +112,10 @@ def stopped(
     if is_taken_back(claimed, present):
         end_attempt(tx, gateway, claimed, present, actor=ACTOR)
         return
-    _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code)
+    _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code_outside)
     tx.record(_refused(claimed, present, Phase.PREPARE, verdict.code, decision))
     if verdict.effect is Effect.DENY and claimed.may_have_arrived:
-        queue_recall(tx, gateway, claimed, present, actor=ACTOR, cause=verdict.code)
+        queue_recall(tx, gateway, claimed, present, actor=ACTOR, cause=verdict.code_outside)
         referrals.change(tx, present, replace(present, state=ReferralState.RECALLING))
         return
     if verdict.effect is Effect.DENY:

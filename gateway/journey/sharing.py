@@ -5,9 +5,12 @@ the entry. Everything that changes an agreement or a switch comes through here: 
 own word, a file of many practices, and the directory.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias, TypeVar
 
+from gateway.errors import IllegalMoveError, MovedMeanwhileError, NotFoundError
 from gateway.ledger.entry import (
     AgreementExpired,
     AgreementProposed,
@@ -23,9 +26,11 @@ from gateway.ledger.kinds import AgreementKind, Source
 from gateway.ledger.kinds import Switch as LedgerSwitch
 from gateway.ledger.kinds import SwitchValue as LedgerValue
 from gateway.referral.directory import Agreement, Practice, Switch
-from gateway.referral.sharing import AgreementEvent, AgreementMove, Origin, SwitchEvent
+from gateway.referral.identifiers import OdsCode
+from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment, Origin, SwitchEvent
 from gateway.store import sharing
-from gateway.store.engine import Transaction
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.engine import Reading, Transaction
 
 _Entry: TypeAlias = (
     AgreementProposed
@@ -47,6 +52,78 @@ _ENTRIES: Mapping[AgreementMove, type[_Entry]] = {
     AgreementMove.REINSTATED: AgreementReinstated,
     AgreementMove.EXPIRED: AgreementExpired,
 }
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """Who says so, for whom, and why. `reason` is free text: it must name no patient."""
+
+    actor: str
+    origin: Origin
+    reason: str | None = None
+
+
+def require_practice(view: Reading | Transaction, practice: OdsCode, at: datetime) -> Practice:
+    """Find a practice in the directory.
+
+    Raises:
+        NotFoundError: there is none of this code.
+    """
+    found = DirectoryAsOf(view, at).practice(practice)
+    if found is None:
+        msg = f"the directory has no practice {practice}: whoever runs the gateway can add it"
+        raise NotFoundError(msg)
+    return found
+
+
+def enter(tx: Transaction, practice: OdsCode) -> Practice:
+    """Begin to change what a practice shares: one writer at a time for each practice.
+
+    Raises:
+        NotFoundError: the directory has no such practice.
+    """
+    sharing.lock_practice(tx, practice)
+    return require_practice(tx, practice, tx.at)
+
+
+def once_more(act: Callable[[], _T]) -> _T:
+    """Do it; where somebody else changed the same at that moment, do it again, once.
+
+    Raises:
+        MovedMeanwhileError: it happened twice. Nothing was written.
+    """
+    try:
+        return act()
+    except MovedMeanwhileError:
+        return act()
+
+
+def present(events: Iterable[AgreementEvent | SwitchEvent], at: datetime) -> Moment:
+    """Return the present of a list of events: no earlier than the last that was recorded.
+
+    So a clock that was set back, or another machine's, puts no event before one that it follows.
+    """
+    return Moment(at=max([at, *(event.recorded_at for event in events)]), is_now=True)
+
+
+def moment_of(effective_at: datetime | None, now: Moment) -> Moment:
+    """Return the moment at which something is to take effect; None: at once."""
+    return now if effective_at is None else Moment(at=effective_at)
+
+
+def refuse_past(effective_at: datetime, now: Moment) -> None:
+    """Refuse that something permits more from a time that is past.
+
+    Raises:
+        IllegalMoveError: the time is past.
+    """
+    if effective_at < now.at:
+        msg = (
+            "what permits more cannot count from a time that is past: say when it takes effect"
+            " from now on, or leave the time out"
+        )
+        raise IllegalMoveError(msg)
 
 
 def record_agreement(tx: Transaction, event: AgreementEvent) -> None:

@@ -5,9 +5,10 @@ was answered with before. The id is claimed, and that is committed, before the m
 looked at. Source: BaRS Core, transactional integrity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import TypeAlias, TypeVar
 
 from gateway.errors import (
     ConsentRefusedError,
@@ -17,8 +18,9 @@ from gateway.errors import (
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import ReferralRejected
 from gateway.ledger.kinds import Door as LedgerDoor
+from gateway.referral.identifiers import ReferralId
 from gateway.referral.model import Envelope, Receipt
-from gateway.store import referrals, requests
+from gateway.store import decisions, referrals, requests
 from gateway.store.engine import Reading, Transaction
 from gateway.store.requests import Known, Refusal
 
@@ -26,11 +28,22 @@ CLAIM = timedelta(seconds=5)
 """How long a request may be worked on before another process may take it over: the time in
 which BaRS wants every answer. Whoever is slower commits nothing (`Envelope.answer_by`)."""
 
+_T = TypeVar("_T")
+ReceiptOf: TypeAlias = Callable[[Transaction, str], _T]
+"""Makes a receipt again, from the id of what a request made or changed."""
 
-def take_up(envelope: Envelope, gateway: Gateway) -> tuple[Envelope, Receipt | None]:
+
+def take_up(
+    envelope: Envelope, gateway: Gateway, receipt_of: ReceiptOf[_T]
+) -> tuple[Envelope, _T | None]:
     """Claim a request id, or tell what became of it.
 
     A message that could not be taken made nothing, so it may be mended under its id.
+
+    Args:
+        envelope: the request.
+        gateway: the live objects.
+        receipt_of: for the same request that came before.
 
     Returns: the envelope, with which claim of its id this is; and the receipt of the same
         request before, or None: go on.
@@ -59,7 +72,14 @@ def take_up(envelope: Envelope, gateway: Gateway) -> tuple[Envelope, Receipt | N
         if known.running_until is not None or is_mended:
             requests.claim_again(tx, envelope, known, until)
             return replace(envelope, attempt=known.attempt + 1), None
-        return envelope, _first_answer(tx, known)
+        return envelope, receipt_of(tx, _made(known))
+
+
+def referral_receipt(view: Reading | Transaction, referral_id: str) -> Receipt:
+    """Make the receipt of a referral again."""
+    present = referrals.get(view, ReferralId(referral_id))
+    told = decisions.withheld_at_first(view, present.id)
+    return Receipt(referral=present, repeated=True, withheld=told)
 
 
 def reject(envelope: Envelope, codes: Sequence[str], gateway: Gateway, *, told: str | None) -> None:
@@ -99,12 +119,12 @@ def refused(refusal: Refusal) -> ConsentRefusedError:
     )
 
 
-def _first_answer(view: Reading | Transaction, known: Known) -> Receipt:
+def _made(known: Known) -> str:
     if known.refusal is not None:
         raise refused(known.refusal)
     if known.failure is not None:
         raise FailedBeforeError(known.failure)
-    if known.referral is None:
-        msg = "a request that was answered made a referral, or was refused, or failed"
+    if known.made is None:
+        msg = "a request that was answered made something, or was refused, or failed"
         raise AssertionError(msg)
-    return Receipt(referral=referrals.get(view, known.referral), repeated=True)
+    return known.made

@@ -43,13 +43,12 @@ class LedgerVerified(OnHouse):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptOutLoaded(OnHouse):
-    """The national opt-out list was read anew: `size` numbers, as they stood at `as_of`.
+    """Answers about `size` people by the national opt-out service were kept, as of `as_of`.
 
-    Nothing of the list itself stands here but the hash of the whole file.
+    Nothing of the list stands here, and no hash of it: a list of one would give its number away.
     """
 
     kind = EntryKind.OPTOUT_LOADED
-    file_sha256: Sha256
     size: Count
     as_of: Instant
 

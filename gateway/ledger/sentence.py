@@ -206,7 +206,9 @@ def _on_house(entry: HouseEntry) -> str:
             return f"{entry.actor} checked the ledger at {entry.size} entries and {outcome}."
         case OptOutLoaded():
             as_of = say_instant(entry.as_of)
-            return f"The national opt-out list of {as_of} was loaded: {entry.size} people."
+            return (
+                f"National opt-outs as of {as_of} were loaded: answers about {entry.size} people."
+            )
         case TokenIssued():
             scopes = _listed(entry.scopes)
             return f"{entry.client} of {entry.ods} was given a token for {scopes}."

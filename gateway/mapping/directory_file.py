@@ -29,6 +29,16 @@ from gateway.mapping.directory_records import (
 )
 from gateway.referral import directory as nouns
 
+__all__ = [
+    "DirectoryRow",
+    "Kind",
+    "Noun",
+    "agreement_row",
+    "noun_of",
+    "practice_row",
+    "read_directory_file",
+]
+
 
 class Kind(StrEnum):
     """What a directory row is about. The order is the order of applying."""

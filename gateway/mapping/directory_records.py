@@ -244,7 +244,7 @@ class AgreementTerms(BaseModel):
     purposes: Annotated[list[nouns.Purpose], Field(min_length=1), AfterValidator(_once_in_order)]
     data_classes: Annotated[list[Code], AfterValidator(_once_in_order)] = []
     gdpr_basis: Text | None = None
-    confidentiality_basis: Text | None = None
+    confidentiality_basis: nouns.ConfidentialityBasis | None = None
     dpia_ref: Text | None = None
     processor: Text | None = None
     notice_days: Annotated[int, Field(ge=0, le=3650)] | None = None

@@ -1,18 +1,21 @@
 """A referral becomes the FHIR R4 transaction that a provider's server receives.
 
-What enters: the message as received and the delivery. What leaves: one transaction Bundle,
-the same bytes at every attempt: the hop's Task, then the ServiceRequest, then everything
-that came with it. What the sender wrote is kept; added are our reference, the handling
-labels of the purpose, and the Task. Source: FHIR R4, http.html, section 3.1.0.11; the
+What enters: the message as it may leave, and the delivery. What leaves: one transaction
+Bundle, the same bytes at every attempt: the hop's Task, then the ServiceRequest, then everything
+that came with it. What the sender wrote is kept; added are our reference, the handling labels
+of the purpose, the Task and, where something was taken out that may be told, the mark REDACTED
+and a Provenance. Source: FHIR R4, http.html, section 3.1.0.11; security-labels.html; the
 Clinical Order Workflow guide for the Task.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from gateway.consent.items import LINKS
 from gateway.consent.rules import handling_labels
 from gateway.fhir.references import Index, index
+from gateway.mapping.outgoing import Notice, Outgoing
 from gateway.referral.identifiers import (
     ODS_CODE_SYSTEM,
     OWN_BASE,
@@ -28,20 +31,30 @@ DELIVERY_SYSTEM = f"{OWN_BASE}/Id/delivery"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _TASK_CODE = "http://hl7.org/fhir/CodeSystem/task-code"
 _NOT_FORWARDED = frozenset({"MessageHeader"})
-_LINKS = frozenset({"reference", "url", "valueUri", "valueUrl", "valueUuid"})
-"""Elements that may name another resource of the message. Source: FHIR R4, http.html,
-section 3.1.0.11.2: Reference.reference, and elements of type uri, url or uuid."""
+_REDACTED: JsonObject = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "REDACTED",
+}
+_TRANSFORMED: JsonObject = {
+    "system": "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle",
+    "code": "transform",
+}
+_ASSEMBLER: JsonObject = {
+    "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
+    "code": "assembler",
+}
 
 
-def transaction_for(message: JsonObject, referral: Referral, delivery: Delivery) -> JsonObject:
+def transaction_for(message: Outgoing, referral: Referral, delivery: Delivery) -> JsonObject:
     """Map one referral to the transaction that brings it to one service.
 
     1. Name every part with a urn:uuid that is the same at each attempt.
     2. Copy the parts, their references rewritten to these names.
     3. Mark the ServiceRequest with our reference and the purpose's handling labels.
     4. Put the hop's Task before it; both are created once only, however often this is sent.
+    5. Where something was taken out, say so: a mark, and which duty asked for it.
     """
-    parts = index(message)
+    parts = index(message.tree)
     names = _names(parts, referral)
     entries = []
     for part in parts.parts:
@@ -52,8 +65,15 @@ def transaction_for(message: JsonObject, referral: Referral, delivery: Delivery)
     request = next(e for e in entries if string(_resource(e), "resourceType") == "ServiceRequest")
     _mark(_resource(request), referral)
     entries.remove(request)
-    return {
-        "resourceType": "Bundle",
+    bundle: JsonObject = {"resourceType": "Bundle"}
+    notice = message.notice
+    if notice is not None:
+        name = f"urn:uuid:{referral.id.part('Provenance')}"
+        entries.append(_entry(name, _provenance(request, notice, delivery)))
+        if notice.is_redacted:
+            _add_labels(_resource(request), [_REDACTED])
+            _add_labels(bundle, [_REDACTED])
+    return bundle | {
         "type": "transaction",
         "timestamp": _instant(delivery.created_at),
         "entry": [
@@ -121,7 +141,7 @@ def _rewritten(value: JsonObject, rewrites: Mapping[str, str]) -> JsonObject:
         if isinstance(node, list):
             waiting.extend(node)
         elif isinstance(node, dict):
-            for key in _LINKS & node.keys():
+            for key in LINKS & node.keys():
                 link = node[key]
                 if isinstance(link, str) and link in rewrites:
                     node[key] = rewrites[link]
@@ -153,11 +173,26 @@ def _mark(request: JsonObject, referral: Referral) -> None:
     own: JsonObject = {"system": REFERENCE_SYSTEM, "value": str(referral.reference)}
     request["identifier"] = [*objects(request, "identifier"), own]
     labels = handling_labels(referral.purpose)
+    _add_labels(request, [{"system": _ACT_CODE, "code": label} for label in labels])
+
+
+def _add_labels(resource: JsonObject, labels: Sequence[JsonObject]) -> None:
     if labels:
-        meta = child(request, "meta") or {}
-        coded: list[Json] = [{"system": _ACT_CODE, "code": label} for label in labels]
-        meta["security"] = [*objects(meta, "security"), *coded]
-        request["meta"] = meta
+        meta = child(resource, "meta") or {}
+        meta["security"] = [*objects(meta, "security"), *copy.deepcopy(labels)]
+        resource["meta"] = meta
+
+
+def _provenance(request: JsonObject, notice: Notice, delivery: Delivery) -> JsonObject:
+    """Say which duties took something out, and by whose hand; never what it was."""
+    return {
+        "resourceType": "Provenance",
+        "target": [{"reference": string(request, "fullUrl")}],
+        "recorded": _instant(delivery.created_at),
+        "policy": [*notice.policies],
+        "activity": {"coding": [copy.copy(_TRANSFORMED)]},
+        "agent": [{"type": {"coding": [copy.copy(_ASSEMBLER)]}, "who": _organisation(notice.by)}],
+    }
 
 
 def _task(request: JsonObject, referral: Referral, delivery: Delivery) -> JsonObject:

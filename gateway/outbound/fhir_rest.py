@@ -27,6 +27,7 @@ from gateway.fhir.json_text import read_json, write_json
 from gateway.fhir.validate import validate
 from gateway.journey.gateway import Acknowledgement, Parcel
 from gateway.mapping.fhir_rest import recall_for, transaction_for
+from gateway.mapping.outgoing import Outgoing
 from gateway.outbound.line import Call, LineAdapter
 from gateway.referral.directory import Endpoint
 from gateway.referral.json import JsonObject, child, objects, string
@@ -58,7 +59,7 @@ class FhirRest:
         self._reply = reply_timeout
         self._local = threading.local()
 
-    def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
+    def prepare(self, message: Outgoing, referral: Referral, delivery: Delivery) -> bytes:
         """Map a message to the exact bytes that would leave.
 
         Raises:

@@ -44,6 +44,17 @@ class AgreementKind(StrEnum):
     EXCLUSIVE_SECONDARY = "exclusive-secondary"
 
 
+class ConfidentialityBasis(StrEnum):
+    """Why the duty of confidence allows it. Not a basis under the UK GDPR, which is another."""
+
+    IMPLIED = "implied"
+    EXPLICIT = "explicit"
+    S251 = "s251"
+    LAW = "law"
+    PUBLIC_INTEREST = "public-interest"
+    ANONYMISED = "anonymised"
+
+
 class AgreementStatus(StrEnum):
     """Where an agreement stands."""
 
@@ -92,11 +103,16 @@ class Transport(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token allows. Source: SMART App Launch 2, system scopes."""
+    """What a token allows. Source: SMART App Launch 2, system scopes; `gateway/` ones are ours."""
 
     REFERRAL_CREATE = "system/ServiceRequest.c"
     REFERRAL_READ = "system/ServiceRequest.rs"
     TASK_READ = "system/Task.rs"
+    SHARING_READ = "gateway/sharing.r"
+    SHARING_UPDATE = "gateway/sharing.u"
+    CONSENT_CREATE = "system/Consent.c"
+    CONSENT_READ = "system/Consent.rs"
+    CONSENT_UPDATE = "system/Consent.u"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +206,7 @@ class Terms:
     purposes: frozenset[str]
     data_classes: frozenset[str] = frozenset()
     gdpr_basis: str | None = None
-    confidentiality_basis: str | None = None
+    confidentiality_basis: ConfidentialityBasis | None = None
     dpia_ref: str | None = None
     processor: str | None = None
     notice_days: int | None = None

@@ -205,6 +205,18 @@ class DecisionId(_Uuid):
     __slots__ = ()
 
 
+class ConsentId(_Uuid):
+    """Ours: the id of a Consent in the register, the same for all its versions."""
+
+    __slots__ = ()
+
+
+class NoticeId(_Uuid):
+    """Ours: one notice of a practice to its ICB."""
+
+    __slots__ = ()
+
+
 class RequestId(_Uuid):
     """The sender's: `X-Request-Id`, one for each message, the same on each retry."""
 

@@ -217,8 +217,10 @@ class Receipt:
     """What the sender can quote.
 
     `repeated`: the same request came before. `found`: it asked not to create what is there.
+    `withheld`: how many parts of the message are to stay behind, of those that may be told.
     """
 
     referral: Referral
     repeated: bool = False
     found: bool = False
+    withheld: int = 0

@@ -5,7 +5,7 @@ Values only. An event is never changed: what stands at an instant follows from a
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from gateway.referral.directory import Switch, SwitchValue, Terms
@@ -87,3 +87,15 @@ class Moment:
         if self.known_at is not None and recorded_at > self.known_at:
             return False
         return effective_at <= self.at or (self.is_now and effective_at <= recorded_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOut:
+    """What the national data opt-out service said of a person, and when it said so."""
+
+    opted_out: bool
+    as_of: datetime
+
+    def counts_at(self, at: datetime, age: timedelta) -> bool:
+        """Whether it was said before an instant, and no longer before it than an age."""
+        return timedelta() <= at - self.as_of <= age

@@ -1,27 +1,36 @@
 """Decisions: each one kept as taken, its facts and reasons sealed under the person's key."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, and_, exists, insert, or_, select
 
 from gateway.consent.decide import Verdict
 from gateway.consent.facts import Facts
 from gateway.consent.record import detail_of
+from gateway.consent.withhold import OPEN, TakenOut
 from gateway.referral.identifiers import (
     DecisionId,
     DeliveryId,
     Handle,
     OdsCode,
     ReferralId,
+    ReferralReference,
     ServiceId,
 )
+from gateway.referral.json import JsonObject
+from gateway.referral.lifecycle import ReferralState
 from gateway.store import persons
 from gateway.store.engine import Reading, Transaction
-from gateway.store.tables import decision
+from gateway.store.tables import decision, person, referral
 
 _ADD = insert(decision)
+_AT_A_TIME = 500
+"""Rows of a long list that are in memory at once."""
+_WAITING = (ReferralState.QUEUED, ReferralState.IN_FLIGHT, ReferralState.HELD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,7 @@ class Decision:
     payload_sha256: str
     facts: Facts
     verdict: Verdict
+    taken_out: tuple[TakenOut, ...]
     decided_at: datetime
 
 
@@ -57,11 +67,99 @@ def last_of(view: Reading | Transaction, referral: ReferralId) -> DecisionId:
     return DecisionId(found)
 
 
+def withheld_at_first(view: Reading | Transaction, referral_id: ReferralId) -> int:
+    """Count the parts that were to stay behind when a referral came in, of those to be told."""
+    row = view.connection.execute(
+        select(decision.c.id, decision.c.subject, decision.c.sealed_detail)
+        .where(decision.c.referral == referral_id)
+        .order_by(decision.c.decided_at, decision.c.id)
+        .limit(1)
+    ).one()
+    key = persons.key_of(view, Handle(row.subject))
+    detail = json.loads(view.vault.open(key, row.sealed_detail, f"decision/{row.id}"))
+    return sum(each["why"] in OPEN for each in detail.get("taken_out", ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A decision as it was kept. `referral` and `state` None: it let no referral in."""
+
+    id: DecisionId
+    referral: ReferralId | None
+    reference: ReferralReference | None
+    state: ReferralState | None
+    practice: OdsCode
+    provider: OdsCode | None
+    purpose: str
+    policy_version: str
+    decided_at: datetime
+    detail: JsonObject = field(repr=False)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its referral has been accepted and has not left."""
+        return self.state in _WAITING
+
+
+def newest(
+    view: Reading, *, since: datetime, until: datetime, practice: OdsCode | None
+) -> Iterator[Kept]:
+    """Give the newest decision about each referral, and each refusal, of a period, by time.
+
+    Referrals that wait still are given whenever they were decided on.
+
+    Args:
+        view: must see the database at one moment.
+        since: the first instant of the period.
+        until: the first instant after it.
+        practice: whose; None: everybody's.
+    """
+    later = decision.alias("later")
+    is_newest = ~exists().where(
+        later.c.referral == decision.c.referral,
+        or_(
+            later.c.decided_at > decision.c.decided_at,
+            and_(later.c.decided_at == decision.c.decided_at, later.c.id > decision.c.id),
+        ),
+    )
+    in_period = and_(decision.c.decided_at >= since, decision.c.decided_at < until)
+    query = (
+        select(decision, referral.c.reference, referral.c.state, person.c.wrapped_key)
+        .join(person, person.c.handle == decision.c.subject)
+        .outerjoin(referral, referral.c.id == decision.c.referral)
+        .where(or_(in_period, referral.c.state.in_(_WAITING)), is_newest)
+        .order_by(decision.c.decided_at, decision.c.id)
+    )
+    if practice is not None:
+        query = query.where(decision.c.practice == practice)
+    for row in view.connection.execution_options(yield_per=_AT_A_TIME).execute(query):
+        yield _kept(view, row)
+
+
+def _kept(view: Reading, row: Row[Any]) -> Kept:
+    key = view.vault.open_key(row.wrapped_key, f"person/{row.subject}")
+    detail = view.vault.open(key, row.sealed_detail, f"decision/{row.id}")
+    return Kept(
+        id=DecisionId(row.id),
+        referral=ReferralId(row.referral) if row.referral else None,
+        reference=ReferralReference(row.reference) if row.reference else None,
+        state=ReferralState(row.state) if row.state else None,
+        practice=OdsCode(row.practice),
+        provider=OdsCode(row.provider) if row.provider else None,
+        purpose=row.purpose,
+        policy_version=row.policy_version,
+        decided_at=row.decided_at,
+        detail=json.loads(detail),
+    )
+
+
 def add(tx: Transaction, taken: Decision) -> None:
     """Store a decision."""
     key = persons.key_of(tx, taken.subject)
     detail = json.dumps(
-        detail_of(taken.facts, taken.verdict), default=datetime.isoformat, separators=(",", ":")
+        detail_of(taken.facts, taken.verdict, taken.taken_out),
+        default=datetime.isoformat,
+        separators=(",", ":"),
     )
     tx.connection.execute(
         _ADD,

@@ -144,11 +144,7 @@ def find_named(
     The names are locked until the transaction ends, so that whoever finds none may add one.
     """
     names = sorted({_name(tx, each) for each in identifiers})
-    if tx.connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
-        for name in names:
-            tx.connection.execute(
-                select(func.pg_advisory_xact_lock(int.from_bytes(name[:8], "big", signed=True)))
-            )
+    lock_names(tx, names)
     rows = tx.connection.execute(
         select(referral.c.id)
         .distinct()
@@ -157,6 +153,15 @@ def find_named(
         .limit(2)
     )
     return [ReferralId(row.id) for row in rows]
+
+
+def lock_names(tx: Transaction, names: Sequence[bytes]) -> None:
+    """Let nobody else look for these names, given in order, until the transaction ends."""
+    if tx.connection.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+        for name in names:
+            tx.connection.execute(
+                select(func.pg_advisory_xact_lock(int.from_bytes(name[:8], "big", signed=True)))
+            )
 
 
 def add_change(tx: Transaction, changed: Referral, envelope: Envelope) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.errors import TooEarlyError
-from gateway.referral.identifiers import ReferralId
+from gateway.referral.identifiers import ConsentId, ReferralId
 from gateway.referral.model import Envelope
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import request
@@ -53,14 +53,15 @@ class Refusal:
 class Known:
     """A request that this sender sent before, and what became of it.
 
-    `running_until` None: it was answered, with one of the other three. `failure` is the
-    answer as the door told it, in the door's own form.
+    `running_until` None: it was answered, with one of the other three. `made` is the id of the
+    referral or Consent that it made or changed; `failure` is the answer as the door told it,
+    in the door's own form.
     """
 
     body_sha256: str
     attempt: int
     running_until: datetime | None
-    referral: ReferralId | None
+    made: str | None
     refusal: Refusal | None
     failure: str | None
 
@@ -74,7 +75,7 @@ def find(view: Reading | Transaction, envelope: Envelope) -> Known | None:
         body_sha256=row.body_sha256,
         attempt=row.attempt,
         running_until=row.running_until,
-        referral=ReferralId(row.referral) if row.referral else None,
+        made=row.referral,
         refusal=Refusal(**json.loads(row.refusal)) if row.refusal else None,
         failure=row.failure,
     )
@@ -128,10 +129,11 @@ def settle(
     envelope: Envelope,
     *,
     referral: ReferralId | None = None,
+    consent: ConsentId | None = None,
     refusal: Refusal | None = None,
     failure: str | None = None,
 ) -> None:
-    """Note what a claimed request came to: one of the three.
+    """Note what a claimed request came to: one of the four.
 
     Raises:
         TooEarlyError: the claim lapsed, and another process has taken it over.
@@ -143,7 +145,7 @@ def settle(
         _key(envelope)
         | {
             "of_attempt": envelope.attempt,
-            "became": referral,
+            "became": referral or consent,
             "refused": json.dumps(asdict(refusal)) if refusal else None,
             "failed": failure,
         },

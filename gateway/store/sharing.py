@@ -1,16 +1,30 @@
-"""The events on agreements and switches: appended, never changed."""
+"""The events on agreements and switches: appended, never changed.
+
+Whoever changes what a practice shares locks the practice first. An event that was appended
+elsewhere all the same takes the number, and the second one fails whole.
+"""
 
 import json
 from collections.abc import Iterable
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Insert, Row, bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
 
-from gateway.referral.directory import AgreementKind, Switch, SwitchValue, Terms
+from gateway.errors import MovedMeanwhileError
+from gateway.mapping.directory_file import Kind
+from gateway.referral.directory import (
+    AgreementKind,
+    ConfidentialityBasis,
+    Switch,
+    SwitchValue,
+    Terms,
+)
 from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Origin, SwitchEvent
 from gateway.store.engine import Reading, Transaction
-from gateway.store.tables import agreement_event, switch_event
+from gateway.store.tables import agreement_event, directory_record, switch_event
 
 _AGREEMENTS = select(agreement_event).where(agreement_event.c.practice == bindparam("practice"))
 _WITH = _AGREEMENTS.where(agreement_event.c.counterparty == bindparam("counterparty"))
@@ -18,6 +32,38 @@ _OF_ONE = _AGREEMENTS.where(agreement_event.c.agreement == bindparam("agreement"
 _SWITCHES = select(switch_event).where(switch_event.c.practice == bindparam("practice"))
 _ADD_AGREEMENT = insert(agreement_event)
 _ADD_SWITCH = insert(switch_event)
+_LOCK = (
+    select(directory_record.c.key)
+    .where(
+        directory_record.c.kind == Kind.PRACTICE,
+        directory_record.c.key == bindparam("practice"),
+        directory_record.c.version == 1,
+    )
+    .with_for_update()
+)
+_OTHERS = (
+    select(agreement_event.c.practice)
+    .where(
+        agreement_event.c.agreement == bindparam("agreement"),
+        agreement_event.c.practice != bindparam("practice"),
+    )
+    .limit(1)
+)
+
+
+def lock_practice(tx: Transaction, practice: OdsCode) -> None:
+    """Wait until nobody else changes what this practice shares, and keep others waiting.
+
+    The row is the first version of its record, which is never edited again. SQLite has one
+    writer at a time, and nothing to lock.
+    """
+    tx.connection.execute(_LOCK, {"practice": practice})
+
+
+def is_taken(view: Reading | Transaction, practice: OdsCode, agreement: AgreementId) -> bool:
+    """Whether another practice has an agreement of this id."""
+    named = {"practice": practice, "agreement": agreement}
+    return view.connection.execute(_OTHERS, named).first() is not None
 
 
 def agreement_events(
@@ -54,8 +100,13 @@ def all_switch_events(view: Reading | Transaction) -> list[SwitchEvent]:
 
 
 def add_agreement_event(tx: Transaction, event: AgreementEvent) -> None:
-    """Append an event; its number must be the next of its agreement."""
-    tx.connection.execute(
+    """Append an event; its number must be the next of its agreement.
+
+    Raises:
+        MovedMeanwhileError: that number was given to another event meanwhile.
+    """
+    _append(
+        tx,
         _ADD_AGREEMENT,
         {
             "practice": event.practice,
@@ -75,8 +126,13 @@ def add_agreement_event(tx: Transaction, event: AgreementEvent) -> None:
 
 
 def add_switch_event(tx: Transaction, event: SwitchEvent) -> None:
-    """Append an event; its number must be the next of its switch."""
-    tx.connection.execute(
+    """Append an event; its number must be the next of its switch.
+
+    Raises:
+        MovedMeanwhileError: that number was given to another event meanwhile.
+    """
+    _append(
+        tx,
         _ADD_SWITCH,
         {
             "practice": event.practice,
@@ -90,6 +146,14 @@ def add_switch_event(tx: Transaction, event: SwitchEvent) -> None:
             "reason": event.reason,
         },
     )
+
+
+def _append(tx: Transaction, statement: Insert, row: dict[str, Any]) -> None:
+    try:
+        tx.connection.execute(statement, row)
+    except IntegrityError as error:
+        msg = "what this practice shares was changed at the same moment; send it again"
+        raise MovedMeanwhileError(msg) from error
 
 
 def next_seq(events: Iterable[AgreementEvent | SwitchEvent]) -> int:
@@ -140,12 +204,14 @@ def _written(terms: Terms) -> str:
 def _read(text: str) -> Terms:
     told = json.loads(text)
     ends_on = told.pop("ends_on", None)
+    basis = told.pop("confidentiality_basis", None)
     return Terms(
         **told
         | {
             "kind": AgreementKind(told["kind"]),
             "purposes": frozenset(told["purposes"]),
             "data_classes": frozenset(told.get("data_classes", ())),
+            "confidentiality_basis": ConfidentialityBasis(basis) if basis else None,
             "ends_on": date.fromisoformat(ends_on) if ends_on else None,
         }
     )

@@ -7,6 +7,7 @@ a_consent(provision=a_provision(period={"end": "2025-12-31"}))
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -15,9 +16,11 @@ from gateway.consent.directives import ConsentReading, ConsentState, read_consen
 from gateway.consent.facts import VOCABULARY, Codes, Count, Facts, Labels
 from gateway.consent.rules import POLICY
 from gateway.consent.vocabulary import read_facts
+from gateway.consent.withhold import Withheld
 from gateway.referral.directory import Purpose
 from gateway.referral.identifiers import ODS_CODE_SYSTEM, OWN_BASE, PURPOSE_SYSTEM, OdsCode
 from gateway.referral.json import Json, JsonObject
+from tests.builders.withhold import a_message, an_observation, minimised
 
 NOW = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
 PROVIDER = OdsCode("OH1")
@@ -40,7 +43,12 @@ KIND_SYSTEM = f"{OWN_BASE}/CodeSystem/consent-kind"
 GOOD_FACTS = read_facts({}, of_good_referral=True).facts
 
 COVERS = ConsentReading(
-    state=ConsentState.ACTIVE, recipient=True, purpose=True, in_period=True, evidence=True
+    state=ConsentState.ACTIVE,
+    recipient=True,
+    purpose=True,
+    in_period=True,
+    evidence=True,
+    given="2026-10-01",
 )
 
 FACT_NAMES = tuple(VOCABULARY)
@@ -172,11 +180,19 @@ def decided(*consents: JsonObject) -> Verdict:
         consent_in_period=reading.in_period,
         consent_evidence=reading.evidence,
         authority="none" if reading.is_proxy else "self",
-        consent_labels=reading.labels,
-        labels=None if reading.limits_data else (),
-        reason_hit=None,
+        **_withheld(reading),
     )
     return decide(facts, POLICY)
+
+
+def _withheld(reading: ConsentReading) -> dict[str, Any]:
+    """What it comes to in a message with a plain finding."""
+    withheld = minimised(a_message(finding=an_observation()), reading).withheld
+    return {
+        name: getattr(withheld, name)
+        for name in Withheld.__dataclass_fields__
+        if name != "taken_out"
+    }
 
 
 def outcome(*consents: JsonObject) -> tuple[Effect, str]:

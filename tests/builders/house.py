@@ -25,9 +25,9 @@ from gateway.inbound.front_door import build_front_door
 from gateway.journey.apply_directory import apply_directory, plan_directory
 from gateway.journey.gateway import Acknowledgement, Gateway, Parcel, Schedule
 from gateway.mapping.fhir_rest import recall_for, transaction_for
+from gateway.mapping.outgoing import Outgoing
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import OdsCode
-from gateway.referral.json import JsonObject
 from gateway.referral.model import Delivery, Referral
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
@@ -35,7 +35,11 @@ from tests.builders.messages import OTHER_PRACTICE, PHARMACY, PRACTICE, PROVIDER
 
 KEK = "k1:" + "A" * 43 + "="
 LOOKUP = "B" * 43 + "="
-ALL_SCOPES = ["system/ServiceRequest.c", "system/ServiceRequest.rs", "system/Task.rs"]
+ALL_SCOPES = [
+    "system/ServiceRequest.c", "system/ServiceRequest.rs", "system/Task.rs",
+    "system/Consent.c", "system/Consent.rs", "system/Consent.u",
+    "gateway/sharing.r", "gateway/sharing.u",
+]  # fmt: skip
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
@@ -59,7 +63,7 @@ class FakeDestination:
     received: list[Parcel] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
+    def prepare(self, message: Outgoing, referral: Referral, delivery: Delivery) -> bytes:
         return write_json(transaction_for(message, referral, delivery))
 
     def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:

@@ -9,6 +9,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from gateway.fhir.json_text import MAX_VALUES
@@ -92,8 +93,12 @@ def conditional(query: str) -> Callable[[], bytes]:
 
 def bomb(coding: str) -> Callable[[], Request]:
     """A packed body that unpacks to 100 MB."""
-    headers = {"Content-Encoding": coding}
-    return lambda: Request(body=gzip.compress(bytes(100 * MEGABYTE), 1), headers=headers)
+    return lambda: Request(body=_packed(), headers={"Content-Encoding": coding})
+
+
+@cache
+def _packed() -> bytes:
+    return gzip.compress(bytes(100 * MEGABYTE), 1)
 
 
 def many(value: str) -> Callable[[], bytes]:

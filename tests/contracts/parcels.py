@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.fhir.json_text import read_json
 from gateway.journey.gateway import Parcel
+from gateway.mapping.outgoing import Outgoing
 from gateway.referral.directory import Endpoint, Transport
 from gateway.referral.identifiers import (
     ClientId,
@@ -33,7 +34,7 @@ from tests.processes.installation import message
 
 AMPLE = timedelta(seconds=20)
 NOW = datetime.now(UTC)
-TREE = read_json(message("9000000001"))
+MESSAGE = Outgoing(tree=read_json(message("9000000001")))
 
 
 def parcel(address: str, *, body: bytes | None = None, ca_file: str = CA_FILE) -> Parcel:
@@ -54,7 +55,7 @@ def parcel(address: str, *, body: bytes | None = None, ca_file: str = CA_FILE) -
         give_up_at=NOW + AMPLE, lease_owner="w", lease_until=NOW + AMPLE, reason=None,
         may_have_arrived=False, version=2, created_at=NOW, updated_at=NOW,
     )  # fmt: skip
-    sent = FakeDestination().prepare(TREE, referral, delivery) if body is None else body
+    sent = FakeDestination().prepare(MESSAGE, referral, delivery) if body is None else body
     return Parcel(
         delivery=delivery, referral=referral, body=sent,
         body_sha256=hashlib.sha256(sent).hexdigest(),

@@ -1,5 +1,6 @@
 """What the walk relies on in a destination, whichever it is; then each fault of the real one."""
 
+import copy
 import shutil
 import threading
 import time
@@ -23,7 +24,7 @@ from gateway.errors import (
 from gateway.journey.gateway import Destination, Parcel
 from gateway.outbound.fhir_rest import FhirRest
 from tests.builders.house import FakeDestination
-from tests.contracts.parcels import AMPLE, NOW, TREE, parcel
+from tests.contracts.parcels import AMPLE, MESSAGE, NOW, parcel
 from tests.processes.certificates import CA_FILE, OTHER_CA_FILE
 from tests.processes.conducts import CANARY
 from tests.processes.installation import DEAD_PROXY, free_port
@@ -82,14 +83,14 @@ def world(request: pytest.FixtureRequest, receiver: Receiver, fhir_rest: FhirRes
 def test_preparing_the_same_message_gives_the_same_bytes_and_changes_nothing(
     world: World,
 ) -> None:
-    one, before = world.well(), TREE.copy()
-    again = [world.destination.prepare(TREE, one.referral, one.delivery) for _ in range(2)]
+    one, before = world.well(), copy.deepcopy(MESSAGE)
+    again = [world.destination.prepare(MESSAGE, one.referral, one.delivery) for _ in range(2)]
     later = replace(
         one.delivery, attempts=7, version=12, lease_until=NOW + 2 * AMPLE, lease_owner="x",
         next_at=NOW + AMPLE, updated_at=NOW + AMPLE, reason="busy",
     )  # fmt: skip
-    assert {*again, world.destination.prepare(TREE, one.referral, later)} == {one.body}
-    assert before == TREE
+    assert {*again, world.destination.prepare(MESSAGE, one.referral, later)} == {one.body}
+    assert before == MESSAGE
 
 
 def test_what_is_acknowledged_is_there_byte_for_byte_under_its_key(world: World) -> None:

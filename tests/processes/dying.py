@@ -20,8 +20,8 @@ from gateway.app import open_gateway
 from gateway.config import read_settings
 from gateway.journey.deliver import deliver_next
 from gateway.journey.gateway import Acknowledgement, Destination, Parcel
+from gateway.mapping.outgoing import Outgoing
 from gateway.referral.directory import Transport
-from gateway.referral.json import JsonObject
 from gateway.referral.model import Delivery, Referral
 from tests.processes.receiver import Receiver
 
@@ -51,7 +51,7 @@ class FatalDestination:
         self._step = step
         self._receiver = receiver
 
-    def prepare(self, message: JsonObject, referral: Referral, delivery: Delivery) -> bytes:
+    def prepare(self, message: Outgoing, referral: Referral, delivery: Delivery) -> bytes:
         if self._step is Step.CLAIMED:
             die()
         return self._inner.prepare(message, referral, delivery)

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from gateway.consent.cover import ALL_DATA, Bounds, Cover, Part
 from gateway.consent.decide import Effect
 from gateway.consent.directives import (
     NO_CONSENT,
@@ -460,27 +461,72 @@ def test_a_kind_of_another_system_sets_nothing_aside() -> None:
 # Only a part of the data.
 
 
+PERMITTED = (Effect.PERMIT, "PERMITTED")
+REASON_GOES = (HOLD, "REDACTION_REMOVES_REASON")
+
+
 @pytest.mark.parametrize(
-    ("labels", "named", "limits_data"),
+    ("labels", "within", "named", "expected"),
     [
-        ([coding(CONFIDENTIALITY, "R")], ("R",), False),
-        ([coding(CONFIDENTIALITY, "V"), coding(ACT_CODE, "PSY")], ("PSY", "V"), False),
-        ([coding(CONFIDENTIALITY, "N")], (), True),
-        ([coding(ACT_CODE, "HIV"), coding(CONFIDENTIALITY, "HIV")], ("HIV",), True),
+        ([coding(CONFIDENTIALITY, "R")], {"R"}, ("R",), PERMITTED),
+        (
+            [coding(CONFIDENTIALITY, "V"), coding(ACT_CODE, "PSY")],
+            {"V", "PSY"},
+            ("PSY", "R", "V"),
+            PERMITTED,
+        ),
+        ([coding(CONFIDENTIALITY, "N")], {"N"}, (), PERMITTED),
+        ([coding(ACT_CODE, "HIV"), coding(CONFIDENTIALITY, "HIV")], {"HIV"}, ("HIV",), REASON_GOES),
+        ([coding(CONFIDENTIALITY, "L")], {"L"}, (), REASON_GOES),
     ],
-    ids=["restricted and below", "all, and mental health by name", "everyday", "one label"],
+    ids=["restricted and below", "all, and psychiatry by name", "everyday", "one label", "low"],
 )
 def test_a_permission_covers_its_labels_and_a_level_those_below_it(
-    labels: list[Json], named: tuple[str, ...], *, limits_data: bool
+    labels: list[Json], within: set[str], named: tuple[str, ...], expected: tuple[Effect, str]
 ) -> None:
     consent = with_provision(securityLabel=labels)
-    assert read(consent) == replace(COVERS, labels=named, limits_data=limits_data)
-    expected = (HOLD, "FACT_UNKNOWN:R40h") if limits_data else (Effect.PERMIT, "PERMITTED")
+    cover = Cover(within=Part(labels=frozenset(within)))
+    assert read(consent) == replace(COVERS, labels=named, cover=cover)
     assert outcome(consent) == expected
 
 
+def test_a_permission_for_a_period_covers_the_data_of_that_time_alone() -> None:
+    consent = with_provision(dataPeriod={"start": "2020", "end": "2026"})
+    period = Bounds(start="2020", end="2026")
+    assert read(consent) == replace(COVERS, cover=Cover(within=Part(period=period)))
+    assert outcome(consent) == PERMITTED
+    assert outcome(with_provision(dataPeriod={"start": "2020", "end": "2025"})) == REASON_GOES
+
+
 @pytest.mark.parametrize(
-    ("denial", "limits_data"),
+    ("denied", "left"),
+    [
+        ("PSY", ("HIV", "R")),
+        ("MH", ("HIV", "R")),
+        ("HIV", ("PSY", "R")),
+        ("ETH", ("HIV", "PSY", "R")),
+    ],
+)
+def test_a_denial_takes_its_label_and_what_is_part_of_it_from_those_agreed_to(
+    denied: str, left: tuple[str, ...]
+) -> None:
+    labels: list[Json] = [
+        coding(CONFIDENTIALITY, "R"),
+        coding(ACT_CODE, "PSY"),
+        coding(ACT_CODE, "HIV"),
+    ]
+    denial = a_denial(securityLabel=[coding(ACT_CODE, denied)])
+    assert read(with_provision(securityLabel=labels, provision=[denial])).labels == left
+
+
+def test_a_denial_of_a_label_for_some_years_leaves_it_agreed_to_for_the_others() -> None:
+    denial = a_denial(securityLabel=[coding(ACT_CODE, "PSY")], dataPeriod={"start": "2018"})
+    labels: list[Json] = [coding(CONFIDENTIALITY, "R"), coding(ACT_CODE, "PSY")]
+    assert read(with_provision(securityLabel=labels, provision=[denial])).labels == ("PSY", "R")
+
+
+@pytest.mark.parametrize(
+    ("denial", "is_limited"),
     [
         ({"actor": [an_actor("urn:uuid:stranger")]}, False),
         ({"purpose": [our_purpose("eap")]}, False),
@@ -490,13 +536,20 @@ def test_a_permission_covers_its_labels_and_a_level_those_below_it(
     ids=["to a stranger", "for another purpose", "to a group", "to this provider for this"],
 )
 def test_a_denial_of_some_data_limits_whom_it_may_touch(
-    denial: JsonObject, *, limits_data: bool
+    denial: JsonObject, *, is_limited: bool
 ) -> None:
     consent = with_denial(securityLabel=[coding(ACT_CODE, "PSY")], **denial)
-    assert read(consent) == replace(COVERS, limits_data=limits_data)
-    assert read(a_consent(), consent) == replace(COVERS, limits_data=limits_data)
+    without_psy = replace(ALL_DATA, without=(Part(labels=frozenset({"PSY"})),))
+    expected = replace(COVERS, cover=without_psy if is_limited else ALL_DATA)
+    assert read(consent) == expected
+    assert read(a_consent(), consent) == expected
+
+
+def test_of_two_permissions_the_one_that_names_more_labels_counts() -> None:
+    restricted = with_provision(securityLabel=[coding(CONFIDENTIALITY, "R")])
+    assert read(restricted, a_consent()) == read(a_consent(), restricted) == read(restricted)
 
 
 def test_of_two_permissions_the_one_for_all_data_counts() -> None:
-    everyday = with_provision(securityLabel=[coding(CONFIDENTIALITY, "N")])
+    everyday = with_provision(securityLabel=[coding(ACT_CODE, "HIV")])
     assert read(everyday, a_consent()) == read(a_consent(), everyday) == COVERS

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.consent.cover import ALL_DATA, Bounds, Cover, Part
 from gateway.consent.decide import Effect
 from gateway.consent.directives import NOT_UNDERSTOOD, ConsentState
 from gateway.referral.identifiers import ODS_CODE_SYSTEM
@@ -58,37 +59,45 @@ def test_k04_a_nested_denial_of_the_provider_does_not_cover() -> None:
     assert outcome(consent) == (HOLD, "CONSENT_DOES_NOT_COVER")
 
 
-SOME_DATA: dict[str, JsonObject] = {
-    "K05 everyday data under a denial": {
-        "type": "deny",
-        "provision": [
-            {
-                "type": "permit",
-                "actor": [an_actor()],
-                "purpose": [our_purpose()],
-                "securityLabel": [coding(CONFIDENTIALITY, "N")],
-            }
-        ],
-    },
-    "K06 all but a label": a_provision(
-        type="permit", provision=[a_denial(securityLabel=[coding(ACT_CODE, "PSY")])]
+SOME_DATA: dict[str, tuple[JsonObject, Cover]] = {
+    "K05 everyday data under a denial": (
+        {
+            "type": "deny",
+            "provision": [
+                {
+                    "type": "permit",
+                    "actor": [an_actor()],
+                    "purpose": [our_purpose()],
+                    "securityLabel": [coding(CONFIDENTIALITY, "N")],
+                }
+            ],
+        },
+        Cover(within=Part(labels=frozenset({"N"}))),
     ),
-    "K07 the same label in the old system": a_provision(
-        type="permit", provision=[a_denial(securityLabel=[coding(CONFIDENTIALITY, "PSY")])]
+    "K06 all but a label": (
+        a_provision(type="permit", provision=[a_denial(securityLabel=[coding(ACT_CODE, "PSY")])]),
+        replace(ALL_DATA, without=(Part(labels=frozenset({"PSY"})),)),
     ),
-    "K09 all but a year": a_provision(
-        type="permit", provision=[a_denial(dataPeriod={"start": "2018", "end": "2018"})]
+    "K07 the same label in the old system": (
+        a_provision(
+            type="permit", provision=[a_denial(securityLabel=[coding(CONFIDENTIALITY, "PSY")])]
+        ),
+        replace(ALL_DATA, without=(Part(labels=frozenset({"PSY"})),)),
+    ),
+    "K09 all but a year": (
+        a_provision(
+            type="permit", provision=[a_denial(dataPeriod={"start": "2018", "end": "2018"})]
+        ),
+        replace(ALL_DATA, without=(Part(period=Bounds(start="2018", end="2018")),)),
     ),
 }
 
 
-@pytest.mark.parametrize("provision", SOME_DATA.values(), ids=SOME_DATA)
-def test_k05_to_k09_cover_a_part_of_the_data_and_hold_while_nothing_withholds_the_rest(
-    provision: JsonObject,
-) -> None:
+@pytest.mark.parametrize(("provision", "cover"), SOME_DATA.values(), ids=SOME_DATA)
+def test_k05_to_k09_cover_a_part_of_the_data(provision: JsonObject, cover: Cover) -> None:
     consent = a_pcf_consent(provision=provision)
-    assert read(consent) == replace(COVERS, limits_data=True)
-    assert outcome(consent) == (HOLD, "FACT_UNKNOWN:R40h")
+    assert read(consent) == replace(COVERS, cover=cover)
+    assert outcome(consent) == (Effect.PERMIT, "PERMITTED")
 
 
 def test_k05_without_a_label_covers_all_data() -> None:
@@ -167,7 +176,9 @@ UNREAD: dict[str, JsonObject] = {
     "a code": with_provision(code=[concept("http://snomed.info/sct", "371530004")]),
     "an action": with_provision(action=[concept(ACT_CODE, "read")]),
     "data by name": with_provision(data=[{"meaning": "instance"}]),
-    "a period of data": with_provision(dataPeriod={"start": "2018"}),
+    "an extension of the period of data": with_provision(
+        dataPeriod={"start": "2018", "extension": [EXTENSION]}
+    ),
     "an extension of a label": with_provision(
         securityLabel=[coding(CONFIDENTIALITY, "R") | {"extension": [EXTENSION]}]
     ),

@@ -10,18 +10,22 @@ from gateway.consent.decide import Effect, decide
 from gateway.consent.directives import NO_CONSENT, NOT_UNDERSTOOD, ConsentReading
 from gateway.consent.facts import (
     VOCABULARY,
+    Action,
     AgreementFact,
     Authority,
     Dissent,
     Facts,
     OnOff,
+    Source,
 )
-from gateway.consent.gather import facts_about
+from gateway.consent.gather import facts_about, facts_between, with_agreements, with_switch
 from gateway.consent.rules import POLICY
+from gateway.consent.withhold import Withheld
 from gateway.referral.directory import (
     Agreement,
     AgreementKind,
     AgreementStatus,
+    ConfidentialityBasis,
     Practice,
     Provider,
     ProviderRole,
@@ -41,8 +45,8 @@ from gateway.referral.identifiers import (
 )
 from gateway.referral.json import Json, JsonObject
 from gateway.referral.model import IncomingReferral, PatientInMessage
+from gateway.referral.sharing import OptOut
 from tests.builders.consent import (
-    ACT_CODE,
     CONFIDENTIALITY,
     COVERS,
     GOOD_FACTS,
@@ -104,6 +108,17 @@ AGREEMENT = Agreement(
 )
 
 
+NOTHING_WITHHELD = Withheld(
+    labels=(),
+    consent_labels=(),
+    sealed=False,
+    legal_restricted=False,
+    reason_hit=False,
+    minimum=True,
+    freetext_ok=True,
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     referral: IncomingReferral = REFERRAL
@@ -112,7 +127,9 @@ class Sources:
     practice: Practice | None = PRACTICE
     agreements: Iterable[Agreement] = (AGREEMENT,)
     reading: ConsentReading = COVERS
+    withheld: Withheld = NOTHING_WITHHELD
     payload_hash_ok: bool | None = True
+    opt_out: OptOut | None = None
     at: datetime = NOW
 
     def facts(self) -> Facts:
@@ -124,7 +141,10 @@ class Sources:
             practice=self.practice,
             agreements=self.agreements,
             reading=self.reading,
+            withheld=self.withheld,
             payload_hash_ok=self.payload_hash_ok,
+            opt_out=self.opt_out,
+            received_at=self.at,
             at=self.at,
         )
 
@@ -134,8 +154,8 @@ def with_practices(*practices: OdsCode) -> IncomingReferral:
 
 
 WITHOUT_SOURCE = frozenset(
-    "ndoo type1 honours_type1 dpia sc_formal sc_resourced sc_support sc_capacity minimum"
-    " reason_hit practice_is_employer sw_update_record sw_send_document sw_freeze".split()
+    "ndoo type1 honours_type1 dpia sc_formal sc_resourced sc_support sc_capacity"
+    " practice_is_employer sw_update_record sw_send_document sw_freeze".split()
 )
 """What nobody knows of a good referral; none of it matters to forwarding it."""
 
@@ -164,12 +184,63 @@ def test_every_fact_of_a_source_says_which() -> None:
     named = [name for source in Sources().facts().sources for name in source.facts]
     assert len(named) == len(set(named))
     assert set(named) <= set(VOCABULARY)
-    assert {source.as_of for source in Sources().facts().sources} == {NOW}
+    assert {s.as_of for s in Sources().facts().sources if s.facts != ("ndoo",)} == {NOW}
 
 
-def test_an_agreement_is_named_as_its_facts_version() -> None:
-    assert Sources().facts().sources[-1].version == AGREEMENT.id
-    assert Sources(agreements=()).facts().sources[-1].version is None
+def source_of(facts: Facts, fact: str) -> Source:
+    (source,) = (source for source in facts.sources if fact in source.facts)
+    return source
+
+
+def test_the_event_that_made_an_agreement_stand_so_is_its_facts_version() -> None:
+    facts = Sources(agreements=[replace(AGREEMENT, version=3)]).facts()
+    assert source_of(facts, "agreement").version == "dsa-1/3"
+    assert source_of(Sources(agreements=()).facts(), "agreement").version is None
+
+
+def test_the_event_that_set_a_switch_is_its_facts_version() -> None:
+    practice = replace(PRACTICE, switch_events={Switch.SECONDARY_SHARING: 2})
+    facts = Sources(practice=practice).facts()
+    assert source_of(facts, "sw_secondary").version == "secondary_sharing/2"
+    assert source_of(facts, "sw_freeze").version is None
+
+
+def test_a_national_opt_out_counts_as_of_its_answer() -> None:
+    answered = OptOut(opted_out=True, as_of=NOW)
+    facts = Sources(opt_out=answered).facts()
+    assert (facts.ndoo, source_of(facts, "ndoo").as_of) == (True, NOW)
+    assert Sources().facts().ndoo is None
+
+
+def test_an_agreement_may_carry_section_251_support() -> None:
+    terms = replace(AGREEMENT.terms, confidentiality_basis=ConfidentialityBasis.S251)
+    assert Sources(agreements=[replace(AGREEMENT, terms=terms)]).facts().s251 is True
+    assert Sources().facts().s251 is False
+
+
+def test_facts_of_a_pair_are_as_known_or_assumed_as_in_a_good_referral() -> None:
+    facts = facts_between(
+        PRACTICE,
+        OFFERING,
+        None,
+        [AGREEMENT],
+        action=Action.FORWARD,
+        purpose=PURPOSE,
+        at=NOW,
+        assumed={"s_flag": True},
+    )
+    assert (facts.s_flag, facts.consent, facts.agreement) == (True, "active", "active")
+    assert facts.recipient_accepting is True
+    assert source_of(facts, "s_flag").name == "assumed"
+    assert source_of(facts, "agreement").name == "agreements"
+
+
+def test_facts_may_be_tried_under_another_switch_or_agreement() -> None:
+    facts = Sources().facts()
+    off = with_switch(facts, Switch.SECONDARY_SHARING, SwitchValue.OFF)
+    assert off == replace(facts, sw_secondary=SwitchValue.OFF)
+    assert with_switch(facts, Switch.SHARED_CARE, SwitchValue.OFF) == facts
+    assert with_agreements(facts, []).agreement is AgreementFact.NONE
 
 
 def with_tree(**content: Json) -> IncomingReferral:
@@ -180,7 +251,6 @@ def test_what_the_message_marks_becomes_facts() -> None:
     security: JsonObject = {"security": [coding(CONFIDENTIALITY, "R")]}
     snomed = "http://snomed.info/sct"
     referral = with_tree(
-        meta={"security": [coding(ACT_CODE, "PSY")]},
         contained=[
             {"resourceType": "Patient", "meta": security},
             {"resourceType": "Observation", "code": concept(snomed, "320011000000108")},
@@ -188,27 +258,22 @@ def test_what_the_message_marks_becomes_facts() -> None:
         ],
     )
     facts = Sources(referral=referral).facts()
-    assert (facts.s_flag, facts.labels, facts.dissent, facts.type1) == (
-        True,
-        ("PSY",),
-        Dissent.BEFORE_CONSENT,
-        True,
+    assert (facts.s_flag, facts.dissent, facts.type1) == (True, Dissent.BEFORE_CONSENT, True)
+
+
+def test_what_withholding_came_to_becomes_facts() -> None:
+    withheld = Withheld(
+        labels=("PSY",),
+        consent_labels=("HIV",),
+        sealed=True,
+        legal_restricted=True,
+        reason_hit=True,
+        minimum=False,
+        freetext_ok=None,
     )
-
-
-def test_a_label_that_the_patient_did_not_agree_to_holds_while_nothing_withholds_it() -> None:
-    facts = Sources(referral=with_tree(meta={"security": [coding(ACT_CODE, "PSY")]})).facts()
-    assert decide(facts, POLICY).code == "FACT_UNKNOWN:R40h"
-    agreed = Sources(
-        referral=with_tree(meta={"security": [coding(ACT_CODE, "PSY")]}),
-        reading=replace(COVERS, labels=("PSY",)),
-    )
-    assert decide(agreed.facts(), POLICY).effect is Effect.PERMIT
-
-
-def test_a_consent_for_a_part_of_the_data_makes_the_labels_unknown() -> None:
-    facts = Sources(reading=replace(COVERS, limits_data=True)).facts()
-    assert facts.labels is None
+    facts = Sources(withheld=withheld).facts()
+    for name in Withheld.__dataclass_fields__.keys() - {"taken_out"}:
+        assert getattr(facts, name) == getattr(withheld, name)
 
 
 @pytest.mark.parametrize(

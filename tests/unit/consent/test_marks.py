@@ -1,11 +1,13 @@
-"""What a message marks: protection, labels, objections, work and absence."""
+"""What a message marks: protection, objections, work and absence."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
+from gateway.consent.items import INLINE_LABEL
 from gateway.consent.marks import Marks, marks_of
+from gateway.consent.objections import Objections
 from gateway.referral.identifiers import OWN_BASE
 from gateway.referral.json import Json, JsonObject
 from tests.builders.consent import ACT_CODE, ACT_REASON, CONFIDENTIALITY, coding, concept
@@ -13,9 +15,7 @@ from tests.builders.consent import ACT_CODE, ACT_REASON, CONFIDENTIALITY, coding
 AT = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
 NOTHING = Marks(
     is_protected=False,
-    labels=(),
-    dissent=False,
-    type1=False,
+    objections=Objections(dissent=False, declined=(), type1=False),
     employed=True,
     absence_ok=True,
     practice_is_employer=None,
@@ -59,46 +59,36 @@ def test_a_plain_message_marks_nothing() -> None:
     assert marks(plain, {"resourceType": "Observation", "code": {"text": "x"}}) == NOTHING
 
 
-@pytest.mark.parametrize("level", ["R", "V"])
-def test_a_patient_who_is_marked_restricted_is_protected(level: str) -> None:
-    found = marks(labelled("Patient", coding(CONFIDENTIALITY, level)))
-    assert (found.is_protected, found.labels) == (True, ())
-
-
-@pytest.mark.parametrize(
-    ("label", "code"),
-    [
-        (coding(ACT_CODE, "PSY"), "PSY"),
-        (coding(CONFIDENTIALITY, "PSY"), "PSY"),
-        (coding(CONFIDENTIALITY, "V"), "V"),
-        (coding(ACT_CODE, "R"), "R"),
-        (coding("https://example.org", "SECRET"), "R"),
-        ({"display": "secret"}, "R"),
-    ],
-    ids=["a sensitivity", "its old twin", "a level", "no level", "another list", "text alone"],
-)
-def test_a_label_is_known_or_counts_as_restricted(label: JsonObject, code: str) -> None:
-    found = marks(labelled("Observation", label))
-    assert (found.is_protected, found.labels) == (False, (code,))
-
-
-def test_labels_of_all_items_are_counted_once() -> None:
-    psy, hiv = coding(ACT_CODE, "PSY"), coding(ACT_CODE, "HIV")
-    items = labelled("Condition", psy, hiv), labelled("Patient", psy)
-    assert marks(*items).labels == ("HIV", "PSY")
-
-
 @pytest.mark.parametrize(
     "label",
-    [coding(ACT_REASON, "HTEST"), coding(ACT_CODE, "NORDSCLCD"), coding(CONFIDENTIALITY, "N")],
+    [
+        coding(CONFIDENTIALITY, "R"),
+        coding(CONFIDENTIALITY, "V"),
+        coding("https://example.org", "X"),
+    ],
+    ids=["restricted", "very restricted", "a label nobody knows"],
 )
-def test_a_mark_of_handling_or_of_everyday_data_is_no_label(label: JsonObject) -> None:
-    assert marks(labelled("Observation", label)) == NOTHING
+def test_a_patient_who_is_marked_restricted_is_protected(label: JsonObject) -> None:
+    assert marks(labelled("Patient", label)).is_protected
+
+
+def test_a_label_inside_the_patient_protects_the_whole_of_it() -> None:
+    inline: JsonObject = {"url": INLINE_LABEL, "valueCoding": coding(CONFIDENTIALITY, "R")}
+    assert marks({"resourceType": "Patient", "address": [{"extension": [inline]}]}).is_protected
+
+
+@pytest.mark.parametrize("label", [coding(ACT_CODE, "PSY"), coding(ACT_REASON, "HTEST")])
+def test_a_patient_with_another_label_is_not_protected_for_it(label: JsonObject) -> None:
+    assert marks(labelled("Patient", label)) == NOTHING
+
+
+def test_what_is_restricted_beside_the_patient_does_not_protect_the_patient() -> None:
+    assert marks(labelled("Observation", coding(CONFIDENTIALITY, "R"))) == NOTHING
 
 
 def test_objections_in_the_record_are_seen() -> None:
-    assert marks(observed("320011000000108")).dissent
-    assert marks(observed("827241000000103")).type1
+    assert marks(observed("320011000000108")).objections.dissent
+    assert marks(observed("827241000000103")).objections.type1
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ BAD: dict[str, list[tuple[IssueCode, str]]] = {
     "organization": [(IssueCode.STRUCTURE, "Organization.identifier[1]")],
     "consent-to-refer": [(IssueCode.CODE_INVALID, "Consent.provision.purpose[0]")],
     "consent-to-share": [(IssueCode.REQUIRED, "Consent.category")],
+    "registered-consent": [(IssueCode.VALUE, "Consent.scope")],
     "hop": [(IssueCode.STRUCTURE, "Task.for")],
     "outcome": [(IssueCode.CODE_INVALID, "Task.status")],
     "report": [(IssueCode.REQUIRED, "DocumentReference.context")],

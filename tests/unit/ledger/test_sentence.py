@@ -87,7 +87,7 @@ def test_every_entry_reads_as_one_sentence(entry: Entry) -> None:
         ),
         (
             "optout.loaded",
-            "The national opt-out list of 2026-11-22 08:00 UTC was loaded: 1200 people.",
+            "National opt-outs as of 2026-11-22 08:00 UTC were loaded: answers about 1200 people.",
         ),
         ("directory.applied", "operator applied a directory file: 3 added, 0 changed, 0 ended."),
         ("policy.changed", "The rule table changed from none to 9c9294a5d4b5."),

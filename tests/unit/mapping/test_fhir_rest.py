@@ -12,6 +12,7 @@ from gateway.errors import Severity
 from gateway.fhir.json_text import read_json, write_json
 from gateway.fhir.validate import validate
 from gateway.mapping.fhir_rest import transaction_for
+from gateway.mapping.outgoing import Outgoing
 from tests.builders.rows import a_delivery, a_referral
 
 FOLDER = Path(__file__).parents[3] / "mappings" / "fhir-rest"
@@ -36,7 +37,9 @@ def links(tree: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_each_example_maps_exactly(name: str) -> None:
-    assert transaction_for(example("in", name), a_referral(), a_delivery()) == example("out", name)
+    assert transaction_for(
+        Outgoing(tree=example("in", name)), a_referral(), a_delivery()
+    ) == example("out", name)
 
 
 def test_there_is_an_answer_for_each_example_and_nothing_else() -> None:
@@ -53,7 +56,9 @@ def test_each_example_is_valid(side: str, name: str) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_bytes_are_the_same_at_every_attempt(name: str) -> None:
     first, third = (
-        write_json(transaction_for(example("in", name), a_referral(), a_delivery(attempts)))
+        write_json(
+            transaction_for(Outgoing(tree=example("in", name)), a_referral(), a_delivery(attempts))
+        )
         for attempts in (1, 3)
     )
     assert first == third
@@ -63,13 +68,13 @@ def test_the_bytes_are_the_same_at_every_attempt(name: str) -> None:
 def test_the_message_itself_is_left_untouched(name: str) -> None:
     message = example("in", name)
     before = copy.deepcopy(message)
-    transaction_for(message, a_referral(), a_delivery())
+    transaction_for(Outgoing(tree=message), a_referral(), a_delivery())
     assert message == before
 
 
 @pytest.mark.parametrize("name", ["letter", "message"])
 def test_every_link_inside_the_transaction_leads_to_an_entry(name: str) -> None:
-    mapped = transaction_for(example("in", name), a_referral(), a_delivery())
+    mapped = transaction_for(Outgoing(tree=example("in", name)), a_referral(), a_delivery())
     names = {entry["fullUrl"] for entry in json.loads(write_json(mapped))["entry"]}
     inside = {link for link in links(mapped) if link.startswith("urn:uuid:")}
     assert inside <= names
@@ -78,26 +83,32 @@ def test_every_link_inside_the_transaction_leads_to_an_entry(name: str) -> None:
 
 def test_a_letter_in_a_binary_is_still_found_by_its_document() -> None:
     # Only references were renamed, so the attachment led nowhere.
-    mapped: Any = transaction_for(example("in", "letter"), a_referral(), a_delivery())
+    mapped: Any = transaction_for(
+        Outgoing(tree=example("in", "letter")), a_referral(), a_delivery()
+    )
     by_kind = {e["resource"]["resourceType"]: e for e in mapped["entry"]}
     document, binary = by_kind["DocumentReference"], by_kind["Binary"]
     assert document["resource"]["content"][0]["attachment"]["url"] == binary["fullUrl"]
 
 
 def test_the_envelope_of_a_message_is_not_forwarded() -> None:
-    mapped: Any = transaction_for(example("in", "message"), a_referral(), a_delivery())
+    mapped: Any = transaction_for(
+        Outgoing(tree=example("in", "message")), a_referral(), a_delivery()
+    )
     kinds = [e["resource"]["resourceType"] for e in mapped["entry"]]
     assert kinds[:2] == ["Task", "ServiceRequest"]
     assert "MessageHeader" not in kinds
 
 
 def test_direct_care_carries_no_label() -> None:
-    mapped: Any = transaction_for(example("in", "form"), a_referral("direct-care"), a_delivery())
+    mapped: Any = transaction_for(
+        Outgoing(tree=example("in", "form")), a_referral("direct-care"), a_delivery()
+    )
     assert "meta" not in mapped["entry"][1]["resource"]
 
 
 def test_labels_join_those_that_the_sender_set() -> None:
     message = example("in", "form")
     message["meta"] = {"security": [{"system": "https://x.example", "code": "R"}]}
-    mapped: Any = transaction_for(message, a_referral(), a_delivery())
+    mapped: Any = transaction_for(Outgoing(tree=message), a_referral(), a_delivery())
     assert len(mapped["entry"][1]["resource"]["meta"]["security"]) == 3

@@ -1,6 +1,7 @@
 """Agreements and switches as events, notices, a register of consents, national opt-outs."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -138,10 +139,16 @@ _TYPES = {
 
 
 def _rows(kind: str) -> list[tuple[Any, ...]]:
+    """List every version of every record of a kind: key, version, body, from, to, recorded."""
     record = _record()
     query = (
         sa.select(
-            record.c.key, record.c.version, record.c.body, record.c.valid_from, record.c.recorded_at
+            record.c.key,
+            record.c.version,
+            record.c.body,
+            record.c.valid_from,
+            record.c.valid_to,
+            record.c.recorded_at,
         )
         .where(record.c.kind == kind)
         .order_by(record.c.key, record.c.version)
@@ -157,49 +164,68 @@ def _record() -> sa.TableClause:
         sa.column("version", sa.Integer),
         sa.column("body", sa.Text),
         sa.column("valid_from", Instant),
+        sa.column("valid_to", Instant),
         sa.column("recorded_at", Instant),
     )
 
 
 def _agreements_become_events() -> None:
-    """Each version of a directory's agreement is an event; the row itself goes."""
+    """Each version of a directory's agreement is an event, and so is its end; the row itself goes.
+
+    A version that ended without another of the same parties right after it was withdrawn then.
+    """
+    versions = _rows("agreement")
+    seqs: dict[tuple[str, str], int] = {}
+    for number, (key, _, body, valid_from, valid_to, recorded_at) in enumerate(versions):
+        told = json.loads(body)
+        _add_agreement_event(seqs, key, told, _TYPES[told["status"]], valid_from, recorded_at)
+        after = versions[number + 1] if number + 1 < len(versions) else None
+        goes_on = (
+            after is not None
+            and (after[0], after[3]) == (key, valid_to)
+            and _parties(json.loads(after[2])) == _parties(told)
+        )
+        if valid_to is not None and not goes_on:
+            _add_agreement_event(seqs, key, told, "withdrawn", valid_to, valid_to)
+    record = _record()
+    op.get_bind().execute(sa.delete(record).where(record.c.kind == "agreement"))
+
+
+def _parties(told: dict[str, Any]) -> tuple[str, str]:
+    return told["practice"], told["counterparty"]
+
+
+def _add_agreement_event(
+    seqs: dict[tuple[str, str], int],
+    key: str,
+    told: dict[str, Any],
+    move: str,
+    at: datetime,
+    recorded_at: datetime,
+) -> None:
+    names = ("practice", "agreement", "seq", "counterparty", "type", "terms", "actor", "source")
     event = sa.table(
         "agreement_event",
-        *(
-            sa.column(name)
-            for name in (
-                "practice",
-                "agreement",
-                "seq",
-                "counterparty",
-                "type",
-                "terms",
-                "actor",
-                "source",
-            )
-        ),
+        *(sa.column(name) for name in names),
         sa.column("effective_at", Instant),
         sa.column("recorded_at", Instant),
     )
-    for key, version, body, valid_from, recorded_at in _rows("agreement"):
-        told = json.loads(body)
-        terms = {"name": key, "kind": told["kind"], "purposes": sorted(told["purposes"])}
-        op.get_bind().execute(
-            sa.insert(event).values(
-                practice=told["practice"],
-                agreement=key,
-                seq=version,
-                counterparty=told["counterparty"],
-                type=_TYPES[told["status"]],
-                terms=json.dumps(terms),
-                effective_at=valid_from,
-                recorded_at=recorded_at,
-                actor="operator",
-                source="import",
-            )
+    seq = seqs[told["practice"], key] = seqs.get((told["practice"], key), 0) + 1
+    terms = {"name": key, "kind": told["kind"], "purposes": sorted(told["purposes"])}
+    op.get_bind().execute(
+        sa.insert(event).values(
+            practice=told["practice"],
+            agreement=key,
+            seq=seq,
+            counterparty=told["counterparty"],
+            type=move,
+            terms=json.dumps(terms),
+            effective_at=at,
+            recorded_at=recorded_at,
+            actor="operator",
+            source="import",
         )
-    record = _record()
-    op.get_bind().execute(sa.delete(record).where(record.c.kind == "agreement"))
+    )
 
 
 def _switches_become_events() -> None:
@@ -212,7 +238,7 @@ def _switches_become_events() -> None:
     )
     record = _record()
     last: dict[tuple[str, str], tuple[int, str]] = {}
-    for key, version, body, valid_from, recorded_at in _rows("practice"):
+    for key, version, body, valid_from, _, recorded_at in _rows("practice"):
         told = json.loads(body)
         told_of = told.pop("switches", {})
         # A switch that a later version no longer names was unknown from then on: off is as strict.

@@ -1,0 +1,173 @@
+"""Say what the sharing rules would answer, and why, as of any moment. Nothing is stored or sent.
+
+What enters: a message, an accepted referral, or a practice, a recipient and a purpose; and a
+moment. What leaves: Explanations. They walk the same corridor as a decision that counts
+(`consider`), by the rules in force in this version, on the facts of the moment. Must never:
+be taken for a decision, or leave a trace in the ledger.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.consent.decide import Policy, Verdict, decide
+from gateway.consent.facts import Action, Facts
+from gateway.consent.flips import Flips, find_flips
+from gateway.consent.gather import facts_between
+from gateway.consent.withhold import Withheld
+from gateway.errors import NotTheRequesterError
+from gateway.fhir.read_referral import read_referral
+from gateway.fhir.text import read_resource
+from gateway.journey.accept import candidates_for
+from gateway.journey.consider import Answer, Case, best, case_of, consider
+from gateway.journey.gateway import Gateway
+from gateway.referral.directory import Service
+from gateway.referral.identifiers import OdsCode, ReferralReference, ServiceId
+from gateway.referral.json import JsonObject
+from gateway.referral.model import IncomingReferral, Sender
+from gateway.referral.sharing import Moment
+from gateway.routing.candidates import Candidate
+from gateway.store import persons, referrals
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.engine import Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One answer with its reasons and what would change it.
+
+    `would_leave` is the message as it might leave, before it is mapped for the recipient; None
+    where no message was asked about, or nothing of it would be left. `is_chosen`: of several
+    services this is the one whose answer would count.
+    """
+
+    service: Service | None
+    purpose: str
+    moment: Moment
+    facts: Facts
+    verdict: Verdict
+    flips: Flips
+    withheld: Withheld | None = None
+    would_leave: JsonObject | None = None
+    is_chosen: bool = True
+
+
+def moment_of(at: datetime | None, gateway: Gateway, *, as_known_then: bool) -> Moment:
+    """Name the moment that is asked about; `at` None is now."""
+    if at is None:
+        return Moment(at=gateway.clock(), is_now=True)
+    return Moment(at=at, known_at=at if as_known_then else None)
+
+
+def explain_message(
+    referral: IncomingReferral, sender: Sender, gateway: Gateway, moment: Moment
+) -> list[Explanation]:
+    """Explain what would become of a message, for each service that could take it.
+
+    Raises:
+        NotTheRequesterError: the message names another organisation as its requester.
+        UnsupportedMessageError: no service takes this kind of referral.
+    """
+    if referral.requester != sender.ods:
+        raise NotTheRequesterError(
+            "ServiceRequest.requester",
+            "The requester's organisation is not the one that authenticated.",
+        )
+    number = referral.patient.nhs_number
+    with gateway.store.reading(as_one_moment=True) as view:
+        case = Case(
+            referral=referral,
+            practice=sender.ods,
+            subject=persons.find_handle(view, sender.ods, number) if number else None,
+            received_at=gateway.clock(),
+            payload_hash_ok=True,
+            moment=moment,
+        )
+        found = candidates_for(view, referral, sender.ods, moment.at)
+        answers = [consider(view, gateway, case, each) for each in found]
+    chosen = best(answers)
+    return [_explained(a, moment, gateway, is_chosen=a is chosen) for a in answers]
+
+
+def explain_referral(reference: ReferralReference, gateway: Gateway, moment: Moment) -> Explanation:
+    """Explain an accepted referral: what the rules say of it at a moment.
+
+    Raises:
+        NotFoundError: no referral has this reference.
+    """
+    with gateway.store.reading(as_one_moment=True) as view:
+        present = referrals.find_reference(view, reference)
+        received = referrals.body_of(view, present.id)
+        case = case_of(present, read_referral(read_resource(received)), received, moment)
+        service = DirectoryAsOf(view, moment.at).service(present.service)
+        answer = consider(view, gateway, case, Candidate(service=service, purpose=present.purpose))
+    return _explained(answer, moment, gateway)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A question without a referral: may this practice do this, to whom, and what for?
+
+    `assumed`: what is to be taken for granted of the referral and the patient, by fact; what
+    is not named is as in a good referral.
+    """
+
+    practice: OdsCode
+    recipient: OdsCode
+    purpose: str
+    service: ServiceId | None
+    action: Action
+    assumed: Mapping[str, object]
+
+
+def explain_pair(pair: Pair, gateway: Gateway, moment: Moment) -> Explanation:
+    """Explain what holds between a practice and a recipient for a purpose.
+
+    Raises:
+        ValueError: an assumed name is no fact, or its value is none of its values.
+    """
+    with gateway.store.reading(as_one_moment=True) as view:
+        facts, service = _facts_between(view, pair, moment)
+    verdict = decide(facts, gateway.policy)
+    return Explanation(
+        service=service,
+        purpose=pair.purpose,
+        moment=moment,
+        facts=facts,
+        verdict=verdict,
+        flips=find_flips(facts, gateway.policy),
+    )
+
+
+def _facts_between(view: Reading, pair: Pair, moment: Moment) -> tuple[Facts, Service | None]:
+    directory = DirectoryAsOf(view, moment.at)
+    service = directory.service(pair.service) if pair.service else None
+    parties = directory.parties(pair.practice, pair.recipient, moment)
+    facts = facts_between(
+        parties.practice,
+        parties.provider,
+        service,
+        parties.agreements,
+        action=pair.action,
+        purpose=pair.purpose,
+        at=moment.at,
+        assumed=pair.assumed,
+    )
+    return facts, service
+
+
+def _explained(
+    answer: Answer, moment: Moment, gateway: Gateway, *, is_chosen: bool = True
+) -> Explanation:
+    policy: Policy = gateway.policy
+    return Explanation(
+        service=answer.candidate.service,
+        purpose=answer.candidate.purpose,
+        moment=moment,
+        facts=answer.facts,
+        verdict=answer.verdict,
+        flips=find_flips(answer.facts, policy),
+        withheld=answer.minimised.withheld,
+        would_leave=answer.minimised.tree,
+        is_chosen=is_chosen,
+    )
