@@ -9,6 +9,9 @@ STAMP := .venv/.set-up
 # Files whose change makes an existing .venv stale.
 RECIPE := requirements/dev.txt requirements/runtime.in pyproject.toml
 
+# How many processes share the tests, a file at a time. PROCESSES=0: all in one.
+PROCESSES ?= 2
+
 # Seconds that one soak test may go on for; the tests read it from the environment.
 SOAK_SECONDS ?= 30
 export SOAK_SECONDS
@@ -27,7 +30,7 @@ demo: $(STAMP) ## Run the whole gateway with sample data (ONCE=1: one walk and s
 
 .PHONY: test
 test: $(STAMP) ## Run every test, on SQLite and PostgreSQL (ARGS="tests/unit -x"; COVERAGE=1 to measure)
-	$(BIN)/python -m pytest $(if $(COVERAGE),--cov --cov-report=json:coverage.json --cov-report=) $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(if $(COVERAGE),--cov --cov-report=json:coverage.json --cov-report=) $(ARGS)
 
 .PHONY: soak
 soak: $(STAMP) ## Run the long tests (SOAK_SECONDS=30: how long each may go on)

@@ -35,7 +35,12 @@ Glossary (one word per idea):
     agreement    a data-sharing agreement between a practice and a provider
     switch       a practice's control over one kind of sharing
     consent      the patient's FHIR Consent
+    register     the Consents that practices record here, each in versions
+    notice       a practice's letter to its ICB about what it changed
     decision     PERMIT, HOLD or DENY with reasons and obligations
+    moment       as of when something counts, and as of when it was known
+    flip         a smallest set of steps that would change an answer
+    plan         what of a message must stay behind, and why
     candidate    a service that could take a referral, with the reason it is one
     release      a decision bound to exact bytes and a lease
     delivery     the attempts to bring one referral to one service

@@ -1,4 +1,7 @@
-"""What every test may ask for: databases, and how long a soak may last."""
+"""What every test may ask for: databases, and how long a soak may last.
+
+What takes long is made once a session and copied for each test: a schema, and the whole house.
+"""
 
 import os
 import shutil
@@ -11,7 +14,7 @@ import pytest
 
 from gateway.store.engine import make_engine
 from gateway.store.schema import upgrade
-from tests.builders.house import House, build_house
+from tests.builders.house import House, build_house, furnish
 from tests.memory import folder_in_memory
 from tests.postgres import PostgresMissingError, PostgresServer, Prepare, started_server
 
@@ -64,15 +67,19 @@ def database_url(
     tmp_path_factory: pytest.TempPathFactory,
     prepare_database: Prepare | None,
 ) -> Iterator[str]:
-    """The SQLAlchemy URL of a database of this test's own, on each engine in turn."""
+    """The SQLAlchemy URL of a database of this test's own, on each engine in turn.
+
+    Where a test asks for the house as well, its directory is applied already.
+    """
+    prepare = furnish if "house" in request.fixturenames else prepare_database
     if request.param == "sqlite":
         path = tmp_path / "gateway.sqlite3"
-        if prepare_database is not None:
-            shutil.copyfile(_prepared_sqlite(prepare_database, tmp_path_factory), path)
+        if prepare is not None:
+            shutil.copyfile(_prepared_sqlite(prepare, tmp_path_factory), path)
         yield f"sqlite:///{path}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    url = server.fresh_database(prepare_database)
+    url = server.fresh_database(prepare)
     yield url
     server.drop_database(url)
 
@@ -80,7 +87,7 @@ def database_url(
 @pytest.fixture
 def house(database_url: str) -> Iterator[House]:
     """A whole gateway on a database of this test's own, on each engine in turn."""
-    built = build_house(database_url)
+    built = build_house(database_url, is_furnished=True)
     yield built
     built.gateway.store.close()
 

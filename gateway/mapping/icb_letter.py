@@ -181,7 +181,7 @@ def _on_reinstatement(about: About) -> list[str]:
     told = ", ".join(escape(each) for each in about.replies_to)
     parts = [
         _p("We write to tell you that this practice takes up again what it had stopped."),
-        _p(f"This ends the matter of our earlier notice {told}."),
+        _p(f"It refers to our earlier notice {told}."),
         *_switches(about),
     ]
     if about.agreements:

@@ -1,22 +1,28 @@
 """A gateway on SQLite alone, for tests that no database engine can change."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
-from gateway.store.engine import make_engine
-from gateway.store.schema import upgrade
-from tests.builders.house import House, build_house
+from tests.builders.house import House, build_house, furnish
+
+
+@cache
+def furnished_sqlite() -> bytes:
+    """A furnished SQLite database, made once; whoever needs one writes a copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "gateway.sqlite3"
+        furnish(f"sqlite:///{path}")
+        return path.read_bytes()
 
 
 @contextmanager
 def embedded_house(folder: Path) -> Iterator[House]:
     """Build a gateway on a new SQLite database in this folder."""
-    url = f"sqlite:///{folder / 'gateway.sqlite3'}"
-    engine = make_engine(url, timeout=timedelta(seconds=5), pool_size=1)
-    upgrade(engine)
-    engine.dispose()
-    built = build_house(url)
+    path = folder / "gateway.sqlite3"
+    path.write_bytes(furnished_sqlite())
+    built = build_house(f"sqlite:///{path}", is_furnished=True)
     yield built
     built.gateway.store.close()

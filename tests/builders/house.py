@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -29,7 +30,8 @@ from gateway.mapping.outgoing import Outgoing
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import OdsCode
 from gateway.referral.model import Delivery, Referral
-from gateway.store.engine import Store
+from gateway.store.engine import Store, make_engine
+from gateway.store.schema import upgrade
 from gateway.store.vault import Vault
 from tests.builders.messages import OTHER_PRACTICE, PHARMACY, PRACTICE, PROVIDER
 
@@ -223,8 +225,27 @@ def _must_be_valid(answer: flask.Response) -> flask.Response:
     return answer
 
 
-def build_house(database_url: str, *, checks_answers: bool = True) -> House:
-    """Build a gateway over a database whose schema is up to date."""
+@cache
+def own_keys() -> Mapping[str, ECKey]:
+    """The keys of every house's clients, made once: a furnished database knows them."""
+    return {name: key(name) for name in ("gp-one", "gp-two", "oh-one")}
+
+
+def furnish(database_url: str) -> None:
+    """Make the schema in an empty database, and apply the directory that every new house has."""
+    engine = make_engine(database_url, timeout=timedelta(seconds=5), pool_size=1)
+    upgrade(engine)
+    engine.dispose()
+    build_house(database_url).gateway.store.close()
+
+
+def build_house(
+    database_url: str, *, checks_answers: bool = True, is_furnished: bool = False
+) -> House:
+    """Build a gateway over a database whose schema is up to date.
+
+    `is_furnished` where `furnish` made the database, in this process: it knows the directory.
+    """
     read = settings(database_url)
     clock, destination = Clock(), FakeDestination()
     vault = Vault(
@@ -252,10 +273,11 @@ def build_house(database_url: str, *, checks_answers: bool = True) -> House:
     )
     if checks_answers:
         app.after_request(_must_be_valid)
-    keys = {name: key(name) for name in ("gp-one", "gp-two", "oh-one")}
+    keys = dict(own_keys())
     house = House(
         gateway=gateway, settings=read, app=app, web=app.test_client(), clock=clock,
         destination=destination, keys=keys, directory=directory(keys),
     )  # fmt: skip
-    house.apply()
+    if not is_furnished:
+        house.apply()
     return house

@@ -31,6 +31,7 @@ from tests.builders.embedded import embedded_house
 from tests.builders.evidence import execute, id_in, work
 from tests.builders.house import House
 from tests.builders.messages import ODS, OTHER_PRACTICE, bars_headers, consent, implied_consent
+from tests.builders.register import to_register
 
 Walk = Callable[[House], list[Any]]
 NHS = "https://fhir.nhs.uk/Id/nhs-number"
@@ -111,6 +112,69 @@ def addresses(house: House) -> list[Any]:
     ]
 
 
+def canary_consent(**changes: Any) -> dict[str, Any]:
+    """A Consent for the register, with the patient contained in it, words and all."""
+    person = {"reference": "#patient", "display": FAMILY}
+    tree = to_register("the-canarys", patient=person, performer=[person])
+    return tree | {"contained": [canary_patient()], "source": None} | changes
+
+
+def consents(house: House) -> list[Any]:
+    execute(house, "DELETE FROM consent_identifier")
+    tree = {k: v for k, v in canary_consent().items() if v is not None}
+    made = house.post("/Consent", tree)
+    searched = house.get("/Consent", **{"patient:identifier": f"{NHS}|{NUMBER}"})
+    own = next(
+        entry["resource"]
+        for entry in searched.get_json()["entry"]
+        if entry["resource"]["resourceType"] == "Consent"
+    )
+    read = house.get(f"/Consent/{own['id']}")
+    gone = house.put(
+        f"/Consent/{own['id']}", own | {"status": "inactive"}, If_Match=read.headers["ETag"]
+    )
+    return [
+        made,
+        searched,
+        read,
+        gone,
+        house.post("/ServiceRequest", canary_referral(consents=[])),
+        house.post("/Consent", tree | {"status": FAMILY}),
+        house.post("/Consent", tree | {FAMILY: NUMBER}),
+        house.get(f"/Consent/{NUMBER}"),
+        house.get("/Consent", **{FAMILY: NUMBER}),
+    ]
+
+
+def explained(house: House) -> list[Any]:
+    def asked(tree: Any) -> Any:
+        return house.post("/ServiceRequest/$explain", tree)
+
+    wrapped = {"name": "resource", "resource": canary_referral()}
+    strange = {"resourceType": "Parameters", "parameter": [wrapped, {"name": FAMILY}]}
+    return [
+        asked(canary_referral()),
+        asked(canary_referral(consents=[])),
+        asked(hostile(status=FAMILY)),
+        asked(strange),
+    ]
+
+
+def shared(house: House) -> list[Any]:
+    """What a practice says of its sharing, by one who puts a patient where none belongs."""
+    base, who = "/sharing", {"headers": house.bearer()}
+    web = house.web
+    return [
+        web.get(f"{base}/switches/{FAMILY}/history", **who),
+        web.put(f"{base}/switches/{FAMILY}", json={"value": FAMILY}, **who),
+        web.put(f"{base}/switches/shared_care", json={"value": "off", FAMILY: NUMBER}, **who),
+        web.put(f"{base}/switches/shared_care", json={"value": NUMBER}, **who),
+        web.get(f"{base}/agreements/{NUMBER}", **who),
+        web.get(f"{base}/agreements/dsa-one-oh/impact?status={FAMILY}", **who),
+        web.get(f"{base}/notices/{FAMILY}/letter", **who),
+    ]
+
+
 BODY = json.dumps(canary_referral()).encode()
 WALKS: dict[str, Walk] = {
     "accepted": rest(canary_referral()),
@@ -161,6 +225,9 @@ WALKS: dict[str, Walk] = {
     "search-after": search(_lastUpdated=FAMILY, _after=FAMILY),
     "tokens": token,
     "addresses": addresses,
+    "consents": consents,
+    "explained": explained,
+    "shared": shared,
 }
 
 

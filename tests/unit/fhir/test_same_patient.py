@@ -1,7 +1,6 @@
 """Every part of a referral is about its one Patient, wherever somebody else may hide."""
 
 import copy
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ from tests.builders.messages import (
     patient,
     service_request,
 )
+from tests.builders.stopwatch import within
 
 Tree = dict[str, Any]
 Edit = Callable[[Tree], object]
@@ -613,15 +613,13 @@ def test_everything_is_reported_at_once_and_nothing_is_quoted() -> None:
 def test_a_message_of_strangers_is_refused_in_no_time_with_a_short_report() -> None:
     stranger = {"reference": "https://gp.example/fhir/Patient/2"}
     tree = with_part("Observation", performer=[stranger] * 60_000)
-    began = time.perf_counter()
-    assert len(faults(tree)) == MAX_FAULTS + 1
-    assert time.perf_counter() - began < 2
+    with within(2):
+        assert len(faults(tree)) == MAX_FAULTS + 1
 
 
 @pytest.mark.parametrize(
     "text", ["9" * 1_000_000, "999-" * 250_000, "1." * 500_000, "ab" * 500_000]
 )
 def test_a_long_name_of_a_document_is_read_in_no_time(text: str) -> None:
-    began = time.perf_counter()
-    numbers_in(text)
-    assert time.perf_counter() - began < 2
+    with within(2):
+        numbers_in(text)
