@@ -98,10 +98,10 @@ def told_withheld(receipt: Receipt, warnings: Sequence[Fault]) -> list[Fault]:
     """
     if not receipt.withheld:
         return [*warnings]
-    parts = "1 part" if receipt.withheld == 1 else f"{receipt.withheld} parts"
+    parts, it = ("1 part", "it") if receipt.withheld == 1 else (f"{receipt.withheld} parts", "them")
     text = (
-        f"{parts} of this message will not be forwarded: the patient's consent does not cover them."
-        " Send a Consent that does, if the recipient is to have them."
+        f"{parts} of this message will not be forwarded: the patient's consent does not cover {it}."
+        f" Send a Consent that does, if the recipient is to have {it}."
     )
     fault = Fault(severity=Severity.INFORMATION, code=IssueCode.SUPPRESSED, diagnostics=text)
     return [*warnings, fault]

@@ -165,6 +165,7 @@ def import_agreement(
 ) -> None:
     """Bring an agreement to where a file of the directory says it stands."""
     earlier = sharing.events_on(tx, wanted.practice, wanted.id)
+    now = present(earlier, tx.at).at
     record_agreement(
         tx,
         AgreementEvent(
@@ -174,8 +175,8 @@ def import_agreement(
             counterparty=wanted.counterparty,
             move=move,
             terms=wanted.terms,
-            effective_at=tx.at,
-            recorded_at=tx.at,
+            effective_at=now,
+            recorded_at=now,
             actor=actor,
             origin=Origin.IMPORT,
         ),
@@ -189,15 +190,17 @@ def import_switches(tx: Transaction, wanted: Practice, *, actor: str) -> None:
     for switch, value in wanted.switches.items():
         if switch in last and last[switch].value is value:
             continue
+        of_one = [event for event in earlier if event.switch is switch]
+        now = present(of_one, tx.at).at
         record_switch(
             tx,
             SwitchEvent(
                 practice=wanted.ods,
                 switch=switch,
-                seq=sharing.next_seq(e for e in earlier if e.switch is switch),
+                seq=sharing.next_seq(of_one),
                 value=value,
-                effective_at=tx.at,
-                recorded_at=tx.at,
+                effective_at=now,
+                recorded_at=now,
                 actor=actor,
                 origin=Origin.IMPORT,
             ),

@@ -236,15 +236,16 @@ def test_what_was_withdrawn_cannot_be_suspended(house: House) -> None:
         move(house, "suspended", OH)
 
 
-def test_reinstating_is_decided_as_a_renewal(house: House) -> None:
+@pytest.mark.parametrize("stopped", ["suspended", "withdrawn"])
+def test_reinstating_is_decided_as_a_renewal(house: House, stopped: str) -> None:
     open_sign_up(house)
     sign(house)
-    move(house, "suspended")
+    move(house, stopped)
     set_to(house, "new_agreements", "off")
     with pytest.raises(ConsentRefusedError, match="RENEWAL_NEEDS_DECISION"):
         move(house, "reinstated")
     assert refused(house)["change"] == "renewal"
-    assert stands(house) is AgreementStatus.SUSPENDED
+    assert stands(house) is AgreementStatus(stopped)
     assert move(house, "reinstated", confirmed_by="the partners").event is not None
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from gateway.errors import ConsentRefusedError, IllegalMoveError, MovedMeanwhileError
 from gateway.journey.agreements import agreement_history, agreements_of
+from gateway.journey.notices import letter_of, notices_of, record_sent
 from gateway.journey.sharing import once_more
 from gateway.journey.switches import switch_history, switches_of
 from gateway.referral.directory import AgreementStatus
 from gateway.referral.identifiers import AgreementId
-from gateway.store import sharing
+from gateway.store import notices, sharing
 from tests.builders.evidence import entries, the_delivery, work
 from tests.builders.house import House
 from tests.builders.messages import service_request
@@ -162,6 +163,24 @@ def test_an_event_whose_number_was_taken_meanwhile_is_refused_whole(house: House
         gateway.store.transaction(gateway.clock()) as tx,
     ):
         sharing.add_agreement_event(tx, event)
+    assert entries(house) == before
+
+
+def test_a_notice_is_kept_as_it_was_drafted_and_moved_by_one_at_a_time(house: House) -> None:
+    open_sign_up(house)
+    sign(house)
+    move(house, "withdrawn")
+    gateway = house.gateway
+    (drafted,) = notices_of(PRACTICE_ODS, gateway)
+    sent = record_sent(drafted.id, gateway, actor="operator")
+    assert notices_of(PRACTICE_ODS, gateway) == [sent]
+    assert letter_of(sent.id, gateway)
+    before = entries(house)
+    with (
+        pytest.raises(MovedMeanwhileError, match="moved by another"),
+        gateway.store.transaction(gateway.clock()) as tx,
+    ):
+        notices.move(tx, drafted)
     assert entries(house) == before
 
 

@@ -29,6 +29,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house whose clients may send referrals, and nothing of this."""
     with embedded_house(tmp_path_factory.mktemp("shut")) as house:
+        fhir = ["system/ServiceRequest.c", "system/ServiceRequest.rs", "system/Task.rs"]
+        house.apply(clients=[each | {"scopes": fhir} for each in house.directory["clients"]])
         yield house
 
 
@@ -61,6 +63,16 @@ def test_a_day_alone_is_midnight_in_london(door: House) -> None:
     assert [each["effective_at"] for each in told["switch"]["planned"]] == [
         "2027-06-30T23:00:00+00:00"
     ]
+
+
+def test_an_agreement_that_takes_effect_later_is_shown_as_planned(door: House) -> None:
+    call(door, "PUT", "/switches/new_agreements", {"value": "on"})
+    told = call(door, "PUT", "/agreements/dsa-later", TERMS | {"effective_at": "2027-01-01"})
+    shown = told.get_json()["agreement"]
+    assert (shown["status"], [each["move"] for each in shown["planned"]]) == ("unknown", ["signed"])
+    withdrawn = call(door, "POST", "/agreements/dsa-later/withdraw")
+    assert withdrawn.status_code == 409
+    assert "it first counts from 2027-01-01" in withdrawn.get_json()["issue"][0]["diagnostics"]
 
 
 def test_an_agreement_is_signed_withdrawn_and_reinstated(door: House) -> None:
@@ -164,7 +176,7 @@ def test_a_token_that_may_read_may_not_change(door: House) -> None:
         ({}, [("required", "value")]),
         ({"value": "up"}, [("value", "value")]),
         ({"value": 1}, [("value", "value")]),
-        ({"value": "on", "valeu": "off"}, [("structure", None)]),
+        ({"value": "on", "other": "off"}, [("structure", None)]),
         ({"value": "on", "effective_at": "2026-12-01T09:00"}, [("value", "effective_at")]),
         ({"value": "on", "effective_at": 20261201}, [("value", "effective_at")]),
         ({"value": "on", "effective_at": "soon"}, [("value", "effective_at")]),

@@ -85,7 +85,7 @@ def test_a_file_without_lines_is_refused(text: str) -> None:
 
 
 def test_a_file_that_is_not_utf_8_is_refused_at_its_line() -> None:
-    body = f"{HEADER}\nG99001,switch,update_record,off,,caf".encode() + b"\xe9\n"
+    body = f"{HEADER}\nG99001,switch,update_record,off,,m".encode() + b"\xe9\n"
     assert faults(body) == ["line 2: the file is not UTF-8: save it as CSV in UTF-8"]
 
 

@@ -185,7 +185,7 @@ def _agreements_become_events() -> None:
             and (after[0], after[3]) == (key, valid_to)
             and _parties(json.loads(after[2])) == _parties(told)
         )
-        if False:
+        if valid_to is not None and not goes_on:
             _add_agreement_event(seqs, key, told, "withdrawn", valid_to, valid_to)
     record = _record()
     op.get_bind().execute(sa.delete(record).where(record.c.kind == "agreement"))
