@@ -11,6 +11,7 @@ from gateway.app import open_gateway
 from gateway.config import read_settings
 from gateway.errors import GatewayError
 from gateway.journey.check_ledger import check_ledger
+from gateway.journey.policies import put_in_force
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
 from gateway.ledger.verify import Report
@@ -90,6 +91,7 @@ def reconcile_referrals(*, as_json: bool) -> bool:
 def replay_referrals(references: Sequence[str]) -> bool:
     """Replay each; print what it came to."""
     gateway = open_gateway(read_settings())
+    put_in_force(gateway)
     done = True
     for text in references:
         try:

@@ -51,6 +51,13 @@ def consent_decide(*, jsonl: bool, baseline: bool) -> None:
     show_default=True,
     help="With --at: on what is known now, or on what was known then.",
 )
+@click.option(
+    "--rules",
+    type=click.Choice(["now", "then"]),
+    default="now",
+    show_default=True,
+    help="With --at: by the rules of this version, or by those that were in force then.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def consent_explain(  # noqa: PLR0913  # one argument an option
     *,
@@ -63,6 +70,7 @@ def consent_explain(  # noqa: PLR0913  # one argument an option
     assume: tuple[str, ...],
     at: datetime | None,
     known: str,
+    rules: str,
     as_json: bool,
 ) -> None:
     """Explain what the rules say of a referral, by REFERENCE, or of a practice and a recipient.
@@ -70,7 +78,7 @@ def consent_explain(  # noqa: PLR0913  # one argument an option
     Says which rules speak, on which facts, and the smallest steps that would change the
     answer, each tried. Nothing is stored or sent.
     """
-    from gateway.cli.explain import Asked, explain
+    from gateway.cli.explain import Asked, When, explain
 
     asked = Asked(
         reference=reference,
@@ -81,7 +89,10 @@ def consent_explain(  # noqa: PLR0913  # one argument an option
         action=action,
         assume=assume,
     )
-    explain(asked, at=at, as_known_then=known == "then", as_json=as_json)
+    if at is None and "then" in (known, rules):
+        raise click.UsageError("Say of when: --known then and --rules then go with --at.")
+    when = When(at=at, as_known_then=known == "then", by_rules_of_then=rules == "then")
+    explain(asked, when, as_json=as_json)
 
 
 @consent.command("policy")

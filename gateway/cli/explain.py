@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from gateway.journey.explain import (
     moment_of,
 )
 from gateway.journey.gateway import Gateway
+from gateway.journey.policies import policy_at
 from gateway.referral.identifiers import OdsCode, ReferralReference, ServiceId
 from gateway.referral.sharing import Moment
 
@@ -43,11 +44,22 @@ class Asked:
     assume: tuple[str, ...]
 
 
-def explain(asked: Asked, *, at: datetime | None, as_known_then: bool, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """As of when it is asked, on what was known when, and by the rules of when. None: now."""
+
+    at: datetime | None
+    as_known_then: bool
+    by_rules_of_then: bool
+
+
+def explain(asked: Asked, when: When, *, as_json: bool) -> None:
     """Explain, and print."""
     pair = _pair(asked)
     gateway = open_gateway(read_settings())
-    moment = moment_of(at, gateway, as_known_then=as_known_then)
+    if when.at is not None and when.by_rules_of_then:
+        gateway = replace(gateway, policy=policy_at(gateway, when.at))
+    moment = moment_of(when.at, gateway, as_known_then=when.as_known_then)
     found = _found(asked, pair, gateway, moment)
     if as_json:
         click.echo(json.dumps(_as_json(found), indent=2, default=str))

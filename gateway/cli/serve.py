@@ -14,6 +14,7 @@ from gunicorn.app.base import BaseApplication
 
 from gateway.app import create_app, create_worker, open_gateway
 from gateway.config import Settings
+from gateway.journey.policies import put_in_force
 
 _PATIENCE = timedelta(seconds=30)
 _LOOK_AGAIN = timedelta(milliseconds=200)
@@ -93,10 +94,17 @@ def _collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
+def _be_ready(settings: Settings) -> None:
+    """Check the database, and record which rules are in force from here on."""
+    gateway = open_gateway(settings)
+    put_in_force(gateway)
+    gateway.store.close()
+
+
 def run_front_door(settings: Settings, *, host: str, port: int) -> None:
     """Serve until stopped. A database with another schema stops it before it listens."""
     log_to_stderr()
-    open_gateway(settings).store.close()
+    _be_ready(settings)
     _FrontDoor(settings, host, port).run()
 
 
@@ -110,6 +118,7 @@ def run_worker(settings: Settings) -> None:
     told: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
+    _be_ready(settings)
     worker = create_worker(settings)
     worker.start()
     logging.getLogger(__name__).info("the worker is delivering")

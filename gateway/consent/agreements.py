@@ -17,6 +17,7 @@ from gateway.consent.facts import Action, AgreementChange, Facts, OnOff, Source
 from gateway.errors import IllegalMoveError
 from gateway.referral.directory import Agreement, AgreementStatus, Purpose, SwitchValue, Terms
 from gateway.referral.identifiers import OdsCode
+from gateway.referral.instants import day_of
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment, SwitchEvent
 
 _STANDS: Mapping[AgreementMove, AgreementStatus] = {
@@ -124,7 +125,7 @@ def agreement_at(
     last = seen[-1]
     status = _STANDS[last.move]
     ends_on = last.terms.ends_on
-    is_over = counts_last_day and ends_on is not None and moment.at.date() > ends_on
+    is_over = counts_last_day and ends_on is not None and day_of(moment.at) > ends_on
     if status is AgreementStatus.ACTIVE and is_over:
         status = AgreementStatus.EXPIRED
     return Agreement(
@@ -147,7 +148,7 @@ def require_legal(events: Sequence[AgreementEvent], new: AgreementEvent) -> None
     status: AgreementStatus | None = None
     ends_on = None
     for event in in_order([*events, new]):
-        if status is AgreementStatus.ACTIVE and ends_on and event.effective_at.date() > ends_on:
+        if status is AgreementStatus.ACTIVE and ends_on and day_of(event.effective_at) > ends_on:
             status = AgreementStatus.EXPIRED
         is_past = (event.effective_at, event.seq) < (new.effective_at, new.seq)
         if event.move not in _MOVES[status] and not is_past:

@@ -40,9 +40,9 @@ from gateway.journey.sharing import (
 )
 from gateway.journey.signing import Asked, ask, refusal
 from gateway.ledger.entry import AgreementRefused
-from gateway.mapping.london import day_of
 from gateway.referral.directory import Agreement, AgreementStatus, Practice, Terms
 from gateway.referral.identifiers import AgreementId, OdsCode
+from gateway.referral.instants import day_of
 from gateway.referral.notices import Notice
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment
 from gateway.store import sharing
@@ -229,8 +229,13 @@ def _counterparty(
     if earlier and there != earlier[-1].counterparty:
         text = "this agreement is with another organisation; sign with this one under another id"
         raise _invalid("counterparty", text)
-    if DirectoryAsOf(tx, tx.at).parties(practice.ods, there).provider is None:
-        msg = f"the directory has no provider {there}: whoever runs the gateway can add it"
+    directory = DirectoryAsOf(tx, tx.at)
+    known = directory.parties(practice.ods, there).provider or directory.commissioner(there)
+    if known is None:
+        msg = (
+            f"the directory has no provider or commissioner {there}: whoever runs the gateway can"
+            " add it"
+        )
         raise NotFoundError(msg)
     if not earlier and sharing.is_taken(tx, practice.ods, wish.agreement):
         msg = f"the id {wish.agreement} names an agreement of another practice: choose another id"

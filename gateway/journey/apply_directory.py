@@ -34,11 +34,15 @@ from gateway.referral.directory import (
     Switch,
     SwitchValue,
 )
+from gateway.referral.identifiers import OdsCode
 from gateway.referral.sharing import AgreementMove, Origin
 from gateway.store import directory, sharing
 from gateway.store.engine import Reading, Transaction
 
 ACTOR = "operator"
+_BRINGS_INTO_FORCE = frozenset(
+    {AgreementMove.SIGNED, AgreementMove.WIDENED, AgreementMove.REINSTATED, AgreementMove.RENEWED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +138,15 @@ def _compare(listed: Sequence[DirectoryRow], said: _Said, text: str, *, end_miss
         file_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
     result = then if end_missing else now | then
-    faults = sorted([*_loose_ends(result.values()), *_frozen(plan, now)])
+    signed = [each for row in (*plan.added, *plan.changed) for each in _signed(row, now)]
+    faults = sorted(
+        [
+            *_loose_ends(result.values()),
+            *_moved_to_others(plan, now),
+            *_frozen(signed, now),
+            *_against_the_practice(signed, said),
+        ]
+    )
     if faults:
         raise DirectoryFileError("\n".join(faults))
     return plan
@@ -163,19 +175,52 @@ def _yielding(
     return practice_row(row.body, {**there.switches, **noun.switches, **own})
 
 
-def _frozen(plan: Plan, now: Mapping[tuple[Kind, str], DirectoryRow]) -> Iterable[str]:
+def _signed(row: DirectoryRow, now: Mapping[tuple[Kind, str], DirectoryRow]) -> Iterable[Agreement]:
+    """Give the agreement that a row would bring into force, if it would."""
+    wanted, move = _move(row, now)
+    if wanted is not None and move in _BRINGS_INTO_FORCE:
+        yield wanted
+
+
+def _frozen(
+    signed: Iterable[Agreement], now: Mapping[tuple[Kind, str], DirectoryRow]
+) -> Iterable[str]:
     """Find agreements that a file would sign for a practice that has frozen new ones."""
-    for row in (*plan.added, *plan.changed):
-        wanted, move = _move(row, now)
-        if wanted is None or move not in (AgreementMove.SIGNED, AgreementMove.WIDENED):
-            continue
+    for wanted in signed:
         here = now.get((Kind.PRACTICE, wanted.practice))
         practice = noun_of(here.kind, here.body) if here else None
         if isinstance(practice, Practice) and _is_frozen(practice):
             yield (
-                f"agreement {row.key}: practice {practice.ods} has frozen new agreements; it can"
+                f"agreement {wanted.id}: practice {practice.ods} has frozen new agreements; it can"
                 " be signed once the practice has switched new_agreements on"
             )
+
+
+def _against_the_practice(signed: Iterable[Agreement], said: _Said) -> Iterable[str]:
+    """Find agreements that a file would sign with one from whom the practice itself withdrew."""
+    nouns = [noun_of(row.kind, row.body) for row in said.rows if row.key in said.own_agreements]
+    ended = {
+        (noun.practice, noun.counterparty): noun.id
+        for noun in nouns
+        if isinstance(noun, Agreement) and noun.status is not AgreementStatus.ACTIVE
+    }
+    for wanted in signed:
+        own = ended.get((wanted.practice, wanted.counterparty))
+        if own is not None:
+            yield (
+                f"agreement {wanted.id}: the practice itself ended {own} with the same"
+                " organisation; only the practice can sign another"
+            )
+
+
+def _moved_to_others(plan: Plan, now: Mapping[tuple[Kind, str], DirectoryRow]) -> Iterable[str]:
+    """Find agreements that a file would turn into one between others."""
+    for row in plan.changed:
+        wanted, before = (noun_of(each.kind, each.body) for each in (row, now[row.name]))
+        if isinstance(wanted, Agreement) and isinstance(before, Agreement):
+            is_same = wanted.practice == before.practice
+            if not is_same or wanted.counterparty != before.counterparty:
+                yield f"agreement {row.key}: it is between others; list this one under another id"
 
 
 def _is_frozen(practice: Practice) -> bool:
@@ -236,9 +281,16 @@ def _loose_ends(rows: Iterable[DirectoryRow]) -> Iterable[str]:
             other = known_as.setdefault(noun.dos_service_id, row.key)
             if other != row.key:
                 yield f"service {row.key}: its dos_service_id is also that of {other}"
+        if isinstance(noun, Agreement) and not there.intersection(_may_be(noun.counterparty)):
+            yield f"{row.kind} {row.key}: there is no provider or commissioner {noun.counterparty}"
         for kind, key in _named_by(noun):
             if (kind, key) not in there:
                 yield f"{row.kind} {row.key}: there is no {kind} {key}"
+
+
+def _may_be(counterparty: OdsCode) -> tuple[tuple[Kind, str], ...]:
+    """An agreement is with who offers services, or with who pays for them."""
+    return (Kind.PROVIDER, counterparty), (Kind.COMMISSIONER, counterparty)
 
 
 def _named_by(noun: Noun) -> Iterable[tuple[Kind, str]]:
@@ -246,6 +298,6 @@ def _named_by(noun: Noun) -> Iterable[tuple[Kind, str]]:
         yield from ((Kind.PROVIDER, noun.provider), (Kind.ENDPOINT, noun.endpoint))
         yield from ((Kind.COMMISSIONER, each) for each in noun.commissioners)
     if isinstance(noun, Agreement):
-        yield from ((Kind.PRACTICE, noun.practice), (Kind.PROVIDER, noun.counterparty))
+        yield Kind.PRACTICE, noun.practice
     if isinstance(noun, Practice) and noun.commissioner is not None:
         yield Kind.COMMISSIONER, noun.commissioner

@@ -30,9 +30,9 @@ from gateway.ledger.entry import (
 from gateway.ledger.kinds import NoticeKind as LedgerKind
 from gateway.mapping.directory_file import Kind
 from gateway.mapping.icb_letter import TEMPLATE, letter, letter_sha256
-from gateway.mapping.london import day_of, end_of_day
 from gateway.referral.directory import Agreement, AgreementStatus, Practice, Switch, SwitchValue
 from gateway.referral.identifiers import AgreementId, NoticeId, OdsCode
+from gateway.referral.instants import day_of, end_of_day
 from gateway.referral.notices import (
     About,
     AgreementAct,

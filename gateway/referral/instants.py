@@ -1,8 +1,8 @@
-"""Instants as people give them on a command line, in a file or in a request.
+"""Instants as people give them, and days by the clock in London, where the practices are.
 
-What enters: ISO 8601 text. What leaves: an aware UTC datetime. A day alone is its beginning in
-London, where the practices are; a time without an offset is refused, since twice a year nobody
-could tell what it means.
+What enters: ISO 8601 text, an instant, or a day. What leaves: an aware UTC datetime, or a day. A
+day alone is its beginning in London; a time without an offset is refused, since twice a year
+nobody could tell what it means.
 """
 
 from datetime import UTC, date, datetime, time
@@ -30,3 +30,18 @@ def read_instant(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(_WANTED)
     return in_utc
+
+
+def in_london(at: datetime) -> datetime:
+    """Return an instant by the clock in London."""
+    return at.astimezone(_LONDON)
+
+
+def day_of(at: datetime) -> date:
+    """Return the day that an instant belongs to in London."""
+    return in_london(at).date()
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the last instant of a day in London."""
+    return datetime.combine(day, time.max, _LONDON).astimezone(UTC)

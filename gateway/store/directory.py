@@ -23,6 +23,7 @@ from gateway.mapping.directory_file import (
 from gateway.referral.directory import (
     Agreement,
     Client,
+    Commissioner,
     Endpoint,
     Practice,
     Provider,
@@ -83,6 +84,10 @@ class DirectoryAsOf:
     def practice(self, ods: OdsCode) -> Practice | None:
         """Find a practice; where its switches stand, `parties` says."""
         return self._one(Kind.PRACTICE, Practice, key=ods)
+
+    def commissioner(self, ods: OdsCode) -> Commissioner | None:
+        """Find a commissioner."""
+        return self._one(Kind.COMMISSIONER, Commissioner, key=ods)
 
     def endpoint(self, key: EndpointId) -> Endpoint | None:
         """Find an endpoint."""

@@ -304,6 +304,15 @@ national_opt_out = Table(
     Column("as_of", Instant, nullable=False, comment="when the national service answered"),
 )
 
+policy_in_force = Table(
+    "policy_in_force",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False, comment="from 1"),
+    Column("version", _SHA256_HEX, nullable=False),
+    Column("text", Text, nullable=False, comment="the rules, as `gateway consent policy` prints"),
+    Column("since", Instant, nullable=False),
+)
+
 ledger_head = Table(
     "ledger_head",
     metadata,

@@ -135,7 +135,7 @@ def test_an_agreement_in_force_is_not_set_back_for_want_of_an_impact_assessment(
 @pytest.mark.parametrize(
     ("changed", "error", "text"),
     [
-        ({"counterparty": OdsCode("RX999")}, NotFoundError, "no provider RX999"),
+        ({"counterparty": OdsCode("RX999")}, NotFoundError, "no provider or commissioner RX999"),
         ({"counterparty": None}, InvalidMessageError, "say with whom"),
         ({"name": OH, "counterparty": OdsCode("FX901")}, InvalidMessageError, "under another id"),
         ({"ends_on": date(2020, 1, 1)}, IllegalMoveError, "a later ends_on"),

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from gateway.journey.opt_outs import load_answer
+from gateway.journey.policies import put_in_force
 from gateway.ledger.entry import TokenRefused
 from gateway.referral.identifiers import NhsNumber, OdsCode
 from gateway.store import persons
@@ -38,6 +39,7 @@ def test_nothing_of_a_patient_stands_in_any_column_in_clear(house: House) -> Non
     assert take_back(house, id_in(accepted.headers["Location"])).status_code == 200
     work(house)
     register(house, to_register("the-canarys", number=NUMBER))
+    put_in_force(house.gateway)
     load_answer(f"{NUMBER},".encode(), b"", house.clock.now, house.gateway)
     body = {"value": "off"}
     set_to = house.web.put("/sharing/switches/new_agreements", json=body, headers=house.bearer())

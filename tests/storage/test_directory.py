@@ -8,15 +8,18 @@ import yaml
 from sqlalchemy import select
 
 from gateway.errors import DirectoryFileError
+from gateway.journey.agreements import Wish, set_agreement
 from gateway.journey.apply_directory import Plan, apply_directory, plan_directory
+from gateway.journey.sharing import Word
 from gateway.referral.directory import AgreementStatus, SwitchValue
 from gateway.referral.identifiers import AgreementId, OdsCode
+from gateway.referral.sharing import AgreementMove, Origin
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.sharing import events_on
 from gateway.store.tables import directory_record
 from tests.builders.evidence import entries
 from tests.builders.house import House
-from tests.builders.messages import OTHER_PRACTICE, PRACTICE, PROVIDER
+from tests.builders.messages import OTHER_PRACTICE, PHARMACY, PRACTICE, PROVIDER
 
 ONE, THERE = OdsCode(PRACTICE), OdsCode(PROVIDER)
 
@@ -118,7 +121,7 @@ def test_an_agreement_that_comes_back_was_reinstated(house: House) -> None:
     ("sections", "fault"),
     [
         ({"endpoints": []}, "service oh-assessment: there is no endpoint oh"),
-        ({"providers": []}, "agreement dsa-one-oh: there is no provider RX901"),
+        ({"providers": []}, "agreement dsa-one-oh: there is no provider or commissioner RX901"),
         ({"practices": []}, "agreement dsa-one-oh: there is no practice G99001"),
         ({"commissioners": []}, f"practice {OTHER_PRACTICE}: there is no commissioner QX9"),
     ],
@@ -157,3 +160,35 @@ def test_a_switch_is_read_as_of_then(house: House) -> None:
     assert then is not None
     assert now is not None
     assert (then.switches, list(now.switches.values())) == ({}, [SwitchValue.OFF])
+
+
+def test_a_file_does_not_turn_an_agreement_into_one_between_others(house: House) -> None:
+    with pytest.raises(DirectoryFileError, match="list this one under another id"):
+        plan(house, agreements=agreement(house, counterparty=PHARMACY))
+
+
+def test_a_file_signs_nothing_for_a_practice_that_has_frozen_new_ones(house: House) -> None:
+    first, *rest = house.directory["practices"]
+    frozen = [first | {"switches": {"new_agreements": "off"}}, *rest]
+    apply(house, practices=frozen, agreements=agreement(house, status="withdrawn"))
+    more = agreement(house, id="dsa-more", counterparty=PHARMACY)
+    for listed in (agreement(house), agreement(house, status="withdrawn") + more):
+        with pytest.raises(DirectoryFileError, match="has frozen new agreements"):
+            plan(house, practices=frozen, agreements=listed)
+
+
+def test_a_file_does_not_go_round_a_practice_that_withdrew(house: House) -> None:
+    wish = Wish(agreement=AgreementId("dsa-one-oh"), move=AgreementMove.WITHDRAWN)
+    set_agreement(ONE, wish, Word(actor="gp-one", origin=Origin.PRACTICE), house.gateway)
+    again, _ = plan(house)
+    assert not again.changes_anything
+    assert again.kept == ("agreement dsa-one-oh: the practice itself has said how it stands",)
+    with pytest.raises(DirectoryFileError, match="only the practice can sign another"):
+        plan(house, agreements=[*agreement(house), *agreement(house, id="dsa-another")])
+
+
+def test_an_agreement_may_be_with_who_pays(house: House) -> None:
+    added = apply(
+        house, agreements=[*agreement(house), *agreement(house, id="x1", counterparty="QX9")]
+    )
+    assert [row.key for row in added.added] == ["x1"]

@@ -8,12 +8,14 @@ import pytest
 from gateway.cli.demo.samples import (
     FOLDER,
     SAMPLES,
+    Act,
     Door,
     Ending,
     Expected,
     Message,
     Sample,
     blanks_of,
+    consent_of,
     filled,
     message_of,
 )
@@ -22,6 +24,7 @@ from gateway.errors import InvalidMessageError
 from gateway.fhir.bars.check import check_message
 from gateway.fhir.bars.message import open_message
 from gateway.fhir.json_text import read_json
+from gateway.fhir.read_consent import read_consent
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.fhir.validate import validate
@@ -60,9 +63,43 @@ def test_a_patient_has_a_test_number_with_the_right_check_digit(sample: Sample) 
     assert number.checks
 
 
-def test_two_referrals_are_never_about_the_same_person() -> None:
-    numbers = [sample.person.nhs for sample in WELL_FORMED if sample.person is not None]
-    assert len(numbers) == len(set(numbers)) == len(WELL_FORMED)
+def test_two_referrals_are_never_about_the_same_person_unless_an_act_lies_between() -> None:
+    first = [each for each in WELL_FORMED if each.name not in ("withdrawn", "agreement-reinstated")]
+    numbers = [sample.person.nhs for sample in first if sample.person is not None]
+    assert len(numbers) == len(set(numbers)) == len(first)
+
+
+def test_a_consent_of_the_register_is_one_that_the_register_takes() -> None:
+    sample = next(each for each in SAMPLES if each.before is Act.RECORD_CONSENT)
+    consent = consent_of(sample, at=NOW)
+    assert validate(consent) == []
+    assert read_consent(consent).nhs_number == getattr(sample.person, "nhs", None)
+
+
+def test_what_an_act_is_about_belongs_to_no_other_sample() -> None:
+    """A sample whose agreement another one withdrew would end otherwise when run alone."""
+    acting = {
+        each.practice.agreement(each.service.ods)
+        for each in SAMPLES
+        if each.before in (Act.WITHDRAW_AGREEMENT, Act.REINSTATE_AGREEMENT)
+    }
+    others = {each.practice.agreement(each.service.ods) for each in SAMPLES if each.before is None}
+    assert acting
+    assert not acting & others
+
+
+def test_what_is_withdrawn_is_reinstated_and_comes_after() -> None:
+    acts = [act for each in SAMPLES for act in (each.before, each.meanwhile) if act is not None]
+    assert acts == list(Act)
+
+
+def test_the_sample_with_a_labelled_part_has_a_part_that_refers_to_it() -> None:
+    sample = next(each for each in SAMPLES if each.withholds)
+    tree = read_json(message_of(sample, at=NOW).body)
+    parts = {string(e, "fullUrl"): child(e, "resource") or {} for e in objects(tree, "entry")}
+    (labelled,) = [url for url, part in parts.items() if "security" in (child(part, "meta") or {})]
+    referring = [part["resourceType"] for part in parts.values() if str(labelled) in str(part)]
+    assert referring == ["ServiceRequest", "Condition"]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,21 @@ from joserfc.jwk import KeySet
 
 from gateway.cli.demo.clients import main, signers
 from gateway.cli.demo.folder import claimed, environment_with, prepare
-from gateway.cli.demo.setting import ACCOUNTS, HEALTH_AND_WORK, NEIGHBOURS, OH, directory_file
+from gateway.cli.demo.setting import (
+    ACCOUNTS,
+    HEALTH_AND_WORK,
+    MILLPOND,
+    NEIGHBOURS,
+    OH,
+    PRACTICES,
+    client_of,
+    directory_file,
+)
 from gateway.cli.init import make_settings
+from gateway.consent.notices import is_secondary
 from gateway.errors import ConfigError
 from gateway.mapping.directory_file import noun_of, read_directory_file
-from gateway.referral.directory import Agreement, Client, Endpoint, Provider
+from gateway.referral.directory import Agreement, Client, Endpoint, Provider, Scope
 
 PORTS = {each.key: 40000 + number for number, each in enumerate(NEIGHBOURS)}
 TOKEN_URL = "http://127.0.0.1:8080/FHIR/R4/oauth2/token"
@@ -42,6 +52,23 @@ def test_one_practice_has_no_agreement_with_the_occupational_health_provider(key
     nouns = [noun_of(row.kind, row.body) for row in read_directory_file(text)]
     with_oh = {n.practice for n in nouns if isinstance(n, Agreement) and n.counterparty == OH.ods}
     assert with_oh == {"G99001", "G99003"}
+
+
+def test_one_agreement_also_serves_evaluation_so_that_its_end_is_told_to_the_icb(
+    keys: Path,
+) -> None:
+    public = {name: signer.public_key() for name, signer in signers(keys).items()}
+    text = directory_file(PORTS, public, today=date(2031, 2, 28))
+    nouns = [noun_of(row.kind, row.body) for row in read_directory_file(text)]
+    secondary = [n for n in nouns if isinstance(n, Agreement) and is_secondary(n.kind)]
+    assert [each.id for each in secondary] == [MILLPOND.agreement(HEALTH_AND_WORK.ods)]
+    assert all(each.terms.dpia_ref for each in secondary)
+
+
+def test_each_practice_has_one_client_and_a_provider_changes_nothing() -> None:
+    assert [client_of(each) for each in PRACTICES] == [a.id for a in ACCOUNTS if a.ods != OH.ods]
+    (provider,) = [account for account in ACCOUNTS if account.ods == OH.ods]
+    assert provider.scopes == (Scope.TASK_READ,)
 
 
 def test_only_the_national_service_asks_for_its_own_codes() -> None:

@@ -25,6 +25,7 @@ def as_expected(sample: Sample) -> Seen:
         ending=Ending.DELIVERED if repeated else expected.ending,
         codes=[expected.reason] if expected.reason else [],
         expressions=[expected.expression] if expected.expression else [],
+        issues=["suppressed"] if sample.withholds else [],
         why="Because.",
         says_on_hold=expected.ending is Ending.HELD,
         attempts=sample.busy_first + 1,
@@ -55,6 +56,8 @@ def test_a_sample_that_ends_as_it_should_shows_no_difference(sample: Sample) -> 
             "delivered, not recognised as a repeat",
         ),
         ("busy", {"attempts": 1}, "1 attempts, not more than 1"),
+        ("labelled", {"issues": []}, "the sender was not told that a part stays behind"),
+        ("withdrawn", {"ending": Ending.DELIVERED}, "delivered, not closed"),
     ],
 )
 def test_a_difference_from_what_was_expected_is_told(
@@ -84,4 +87,36 @@ def test_the_table_names_the_provider_and_the_attempt_that_reached_it() -> None:
 def test_the_table_marks_what_is_not_as_expected() -> None:
     seen = replace(as_expected(sample_named("form")), ending=None, differences=["HTTP 503"])
     assert "no end in time" in shown(seen)
-    assert "✗ HTTP 503" in shown(seen)
+    assert "✗ HTTP 503. " in shown(seen)
+    assert "✓" not in shown(seen)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("labelled", "oh-provider has all but that part"),
+        ("withdrawn", "CONSENT_WITHDRAWN"),
+        ("agreement-withdrawn", "Because. A letter tells the ICB."),
+    ],
+)
+def test_the_table_says_what_a_decision_of_patient_or_practice_led_to(name: str, told: str) -> None:
+    assert told in shown(as_expected(sample_named(name)))
+
+
+def test_a_table_says_nothing_of_a_letter_or_a_part_that_was_not_as_expected() -> None:
+    for name in ("labelled", "agreement-withdrawn"):
+        told = shown(replace(as_expected(sample_named(name)), differences=["HTTP 503"]))
+        assert "letter" not in told
+        assert "all but" not in told
+
+
+@pytest.mark.parametrize("width", [80, 100, 119, 120, 140])
+def test_a_table_shows_all_its_columns_on_a_page_of_any_width(width: int) -> None:
+    seen = [replace(as_expected(each), reference="RG-0000-0000") for each in SAMPLES]
+    page = io.StringIO()
+    Console(file=page, width=width).print(table_of(seen, width=width))
+    lines = page.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert "…" not in page.getvalue()
+    assert page.getvalue().count("✓") == len(SAMPLES)
+    assert sum("RG-0000-0000" in line for line in lines) == len(SAMPLES)

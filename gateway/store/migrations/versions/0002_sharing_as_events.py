@@ -125,6 +125,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("consent", "version", name=op.f("pk_consent_version")),
     )
+    op.create_table(
+        "policy_in_force",
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False, comment="from 1"),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column(
+            "text",
+            sa.Text(),
+            nullable=False,
+            comment="the rules, as `gateway consent policy` prints",
+        ),
+        sa.Column("since", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_policy_in_force")),
+    )
     _agreements_become_events()
     _switches_become_events()
 
