@@ -235,6 +235,21 @@ def test_facts_of_a_pair_are_as_known_or_assumed_as_in_a_good_referral() -> None
     assert source_of(facts, "agreement").name == "agreements"
 
 
+def test_facts_of_a_pair_with_a_service_are_those_of_the_service() -> None:
+    full = replace(SERVICE, accepting=False)
+    facts = facts_between(
+        PRACTICE,
+        OFFERING,
+        full,
+        [AGREEMENT],
+        action=Action.FORWARD,
+        purpose=PURPOSE,
+        at=NOW,
+        assumed={},
+    )
+    assert (facts.recipient_accepting, facts.funded) == (False, True)
+
+
 def test_facts_may_be_tried_under_another_switch_or_agreement() -> None:
     facts = Sources().facts()
     off = with_switch(facts, Switch.SECONDARY_SHARING, SwitchValue.OFF)
