@@ -7,7 +7,10 @@ Reading order::
     setting.py     who is in the demo: practices, providers, services, agreements
     clients.py     the practices' clients: keys, signed assertions, tokens, posting
     samples.py     the sample referrals, made from `samples/*.json`, and how each should end
+    edits.py       what is done to a good message to make a sample of it
+    acts.py        what a practice does beside: in the consent register, on an agreement
     watch.py       what became of each sample, asked from outside
+    received.py    whether a provider got a form without one part, and with the rest
     show.py        progress, the table, demo.json
     processes.py   child processes that end with their parent
     child.py       what a child does so that it ends with its parent

@@ -50,3 +50,12 @@ REX = Person(
 IRIS = Person(
     nhs="9999836909", given="Iris", family="Underbridge", gender="female", born="1987-07-15"
 )
+VERA = Person(
+    nhs="9994533312", given="Vera", family="Nightjar-Cole", gender="female", born="1991-01-26"
+)
+JONAH = Person(
+    nhs="9994789325", given="Jonah", family="Bramblewick", gender="male", born="1980-10-31"
+)
+LOTTIE = Person(
+    nhs="9998804078", given="Lottie", family="Copperfern", gender="female", born="1973-06-15"
+)

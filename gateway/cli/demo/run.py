@@ -25,13 +25,16 @@ from gateway.cli.demo.watch import Seen, Walk, received_in_all
 
 _LOOK_AGAIN = timedelta(milliseconds=500)
 _CHECKS = (("ledger", "verify"), ("reconcile",))
+_EXPLAINED = "another-provider"
+"""The sample that `gateway consent explain` is shown with."""
 
 
 def run_demo(folder: Path | None, *, once: bool) -> int:
     """Run the whole demo.
 
     1. Start gateway, worker and neighbours, in the folder or in one that is removed.
-    2. Post every sample, follow each to its end, and show what became of them.
+    2. Post every sample, follow each to its end, and show what became of them; ask the rules
+       why one of them is held.
     3. Once: run the gateway's own checks. Otherwise: say where everything listens, and wait
        for Ctrl-C.
     4. Stop everything.
@@ -64,11 +67,14 @@ def _walk_all(demo: Demo, progress: Console) -> bool:
     before = received_in_all(demo)
     walk = Walk(demo, samples)
     seen = _follow_all(walk, progress)
-    demo.describe(walk.files)
-    results.print(table_of(seen))
+    demo.describe(walk.files, walk.consents)
+    results.print(table_of(seen, width=results.width))
     good = sum(each.is_as_expected for each in seen)
     results.print(f"{good} of {len(seen)} samples ended as expected")
     is_good = _is_tally_right(demo, before, seen, results) and good == len(seen)
+    held = next(each for each in seen if each.sample.name == _EXPLAINED)
+    asked = ("consent", "explain", held.reference or "")
+    is_good = _is_shown(demo, *asked, about=f" ({held.sample.title})") and is_good
     if not is_good:
         for child in demo.children:
             progress.print(
@@ -107,15 +113,18 @@ def _is_tally_right(
 
 def _is_proved(demo: Demo) -> bool:
     """Run the gateway's own checks, and show what they say."""
+    shown = [_is_shown(demo, *command) for command in _CHECKS]
+    return all(shown)
+
+
+def _is_shown(demo: Demo, *command: str, about: str = "") -> bool:
+    """Run a gateway command, show what it says without blank lines; tell if it ended well."""
     console = console_for_results()
-    statuses = []
-    for command in _CHECKS:
-        result = run_gateway(*command, environment=demo.environment)
-        said = (result.stdout + result.stderr).strip()
-        console.print(f"\ngateway {' '.join(command)}: exit status {result.returncode}")
-        console.print(said, markup=False, soft_wrap=True)
-        statuses.append(result.returncode)
-    return not any(statuses)
+    result = run_gateway(*command, environment=demo.environment)
+    heading = f"\ngateway {' '.join(command)}{about}: exit status {result.returncode}"
+    said = [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
+    console.print("\n".join([heading, *said]), markup=False, soft_wrap=True)
+    return result.returncode == 0
 
 
 def _keep_running(demo: Demo, progress: Console) -> bool:

@@ -3,7 +3,7 @@
 What enters: the instant of posting. What leaves: messages, ready to post. The files in
 `samples/` are good referrals with blanks: `{{uuid:label}}`, `{{instant:-2d}}`,
 `{{date:-35d}}`, and words about the person, practice and service. What is wrong with a bad
-sample is done to a good one by a function named for it. All persons are invented; their NHS
+sample is done to a good one by a function of `edits`. All persons are invented; their NHS
 numbers are of the 999 range, which is set aside for tests.
 """
 
@@ -16,9 +16,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from gateway.cli.demo import people
+from gateway.cli.demo import edits, people
 from gateway.cli.demo.setting import (
-    ANOTHER_PROVIDER_ODS,
     BEACON,
     HAWTHORN,
     HEALTH_AND_WORK,
@@ -33,10 +32,16 @@ from gateway.fhir.bars.message import REASON_SYSTEM
 from gateway.fhir.json_text import read_json, write_json
 from gateway.fhir.text import FHIR_JSON, FHIR_XML
 from gateway.fhir.xml_text import write_xml
-from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, ODS_CODE_SYSTEM
+from gateway.referral.identifiers import (
+    DOS_SERVICE_SYSTEM,
+    NHS_NUMBER_SYSTEM,
+    ODS_CODE_SYSTEM,
+)
 from gateway.referral.json import Json, JsonObject, child, objects, string
 
 FOLDER = Path(__file__).parent / "samples"
+CONSENT_SYSTEM, CONSENT_NAME = "https://gp-system.example/Id/consent", "demo-1"
+"""What the practice calls the one Consent that it records in the register."""
 _BLANK = re.compile(r"\{\{([a-z_]+)(?::([^{}]+))?\}\}")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -50,6 +55,16 @@ class Ending(StrEnum):
     NOT_TAKEN = "malformed"
     REPEATED = "recognised as a repeat"
     TAKEN_BACK = "taken back"
+    CLOSED = "closed"
+
+
+class Act(StrEnum):
+    """What a practice does beside posting a sample."""
+
+    RECORD_CONSENT = "record the Consent in the register"
+    WITHDRAW_CONSENT = "withdraw the Consent in the register"
+    WITHDRAW_AGREEMENT = "withdraw from the agreement with the provider"
+    REINSTATE_AGREEMENT = "reinstate the agreement with the provider"
 
 
 class Door(StrEnum):
@@ -81,6 +96,9 @@ class Sample:
     `edit` changes the good message, `cut` its bytes. `again` names an earlier sample, which
     is sent once more exactly as it was; `takes_back` one whose referral is taken back.
     `busy_first`: how often the provider answers that it is busy before it takes this one.
+    `before`: what the practice does first. `meanwhile`: what it does once the provider was asked
+    for the first time; it is busy until the end. `withholds`: a part that carries a label must
+    not reach the provider, and everything else must.
     """
 
     name: str
@@ -97,6 +115,9 @@ class Sample:
     again: str | None = None
     takes_back: str | None = None
     busy_first: int = 0
+    before: Act | None = None
+    meanwhile: Act | None = None
+    withholds: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,14 +131,31 @@ class Message:
 
 def message_of(sample: Sample, *, at: datetime) -> Message:
     """Fill in a sample's blanks as of an instant, with new identifiers."""
-    text = (FOLDER / f"{sample.template}.json").read_text(encoding="utf-8")
-    tree = read_json(filled(text, blanks_of(sample), at).encode())
+    tree = _good_message(sample, at)
     if sample.edit is not None:
         sample.edit(tree)
     body = write_xml(tree) if sample.media_type == FHIR_XML else write_json(tree)
     if sample.cut:
         body = body[: len(body) // 2]
     return Message(path=sample.door.value, headers=_headers_of(sample), body=body)
+
+
+def consent_of(sample: Sample, *, at: datetime) -> JsonObject:
+    """Take the Consent out of a sample's good message, as the register keeps it.
+
+    It stands by itself: it names the person by NHS number, and has a name of its own.
+    """
+    consent = edits.consent_in(_good_message(sample, at))
+    del consent["id"]
+    nhs = blanks_of(sample)["nhs"]
+    person: JsonObject = {"identifier": {"system": NHS_NUMBER_SYSTEM, "value": nhs}}
+    name: JsonObject = {"system": CONSENT_SYSTEM, "value": CONSENT_NAME}
+    return consent | {"identifier": [name], "patient": person, "performer": [person]}
+
+
+def _good_message(sample: Sample, at: datetime) -> JsonObject:
+    text = (FOLDER / f"{sample.template}.json").read_text(encoding="utf-8")
+    return read_json(filled(text, blanks_of(sample), at).encode())
 
 
 def message_that_takes_back(sample: Sample, first: Message) -> Message:
@@ -222,59 +260,6 @@ def filled(text: str, words: Mapping[str, str], at: datetime) -> str:
     return _BLANK.sub(fill, text)
 
 
-def _parts(message: JsonObject) -> list[JsonObject]:
-    """List every resource of a message, the contained ones too."""
-    entries = [child(entry, "resource") or {} for entry in objects(message, "entry")]
-    return [message, *objects(message, "contained"), *entries]
-
-
-def _consent(message: JsonObject) -> JsonObject:
-    return next(p for p in _parts(message) if string(p, "resourceType") == "Consent")
-
-
-def without_consent(message: JsonObject) -> None:
-    """Leave the Consent out of a form."""
-    message["contained"] = [
-        each for each in objects(message, "contained") if string(each, "resourceType") != "Consent"
-    ]
-    del message["supportingInfo"]
-
-
-def without_patient(message: JsonObject) -> None:
-    """Leave the Patient out of a form, but not the references to them."""
-    message["contained"] = [
-        each for each in objects(message, "contained") if string(each, "resourceType") != "Patient"
-    ]
-
-
-def with_implied_consent_only(message: JsonObject) -> None:
-    """Say "direct care, implied", as BaRS does, where explicit consent is needed."""
-    consent = _consent(message)
-    act_code = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-    direct_care = "https://fhir.nhs.uk/CodeSystem/consent-categories-bars"
-    consent["policyRule"] = {"coding": [{"system": act_code, "code": "IMPLIED"}]}
-    consent["category"] = [{"coding": [{"system": direct_care, "code": "DRC"}]}]
-    del consent["provision"], consent["performer"]
-
-
-def with_consent_for_another_provider(message: JsonObject) -> None:
-    """Let the patient have said yes to somebody else."""
-    provision = child(_consent(message), "provision") or {}
-    reference = child(objects(provision, "actor")[0], "reference") or {}
-    reference["identifier"] = {"system": ODS_CODE_SYSTEM, "value": ANOTHER_PROVIDER_ODS}
-    del reference["display"]
-
-
-def with_consent_not_yet_given(message: JsonObject) -> None:
-    """Ask the patient, without an answer so far."""
-    _consent(message)["status"] = "proposed"
-
-
-def with_unknown_element(message: JsonObject) -> None:
-    """Add an element that FHIR does not have."""
-    message["colour"] = "green"
-
-
 _GOOD = Expected(status=201, ending=Ending.DELIVERED)
 _FORM = Sample(name="", title="", door=Door.FORM, template="oh-form", expected=_GOOD)
 _BARS = Sample(
@@ -306,12 +291,12 @@ SAMPLES: tuple[Sample, ...] = (
         person=people.ADA, practice=BEACON,
     ),
     replace(
-        _FORM, name="no-consent", title="No consent at all", person=people.HUGO, edit=without_consent,
+        _FORM, name="no-consent", title="No consent at all", person=people.HUGO, edit=edits.without_consent,
         expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
     ),
     replace(
         _BARS, name="implied-only", title="Only implied consent, to occupational health",
-        person=people.MAUD, edit=with_implied_consent_only,
+        person=people.MAUD, edit=edits.with_implied_consent_only,
         expected=Expected(status=422, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
     ),
     replace(
@@ -321,12 +306,12 @@ SAMPLES: tuple[Sample, ...] = (
     ),
     replace(
         _FORM, name="another-provider", title="Consent names another provider", person=people.PEARL,
-        edit=with_consent_for_another_provider,
+        edit=edits.with_consent_for_another_provider,
         expected=Expected(status=202, ending=Ending.HELD, reason="CONSENT_DOES_NOT_COVER"),
     ),
     replace(
         _BARS, name="not-yet-asked", title="Patient asked, no answer yet", person=people.AMOS,
-        edit=with_consent_not_yet_given,
+        edit=edits.with_consent_not_yet_given,
         expected=Expected(status=200, ending=Ending.HELD, reason="CONSENT_NOT_YET_GIVEN"),
     ),
     replace(
@@ -334,12 +319,12 @@ SAMPLES: tuple[Sample, ...] = (
         expected=_not_taken(400, "REC_BAD_REQUEST"),
     ),
     replace(
-        _FORM, name="no-patient", title="No Patient", person=people.EDIE, edit=without_patient,
+        _FORM, name="no-patient", title="No Patient", person=people.EDIE, edit=edits.without_patient,
         expected=_not_taken(400, "REC_BAD_REQUEST", "ServiceRequest.subject.reference"),
     ),
     replace(
         _FORM, name="unknown-element", title="An element that FHIR does not have", person=people.EDIE,
-        edit=with_unknown_element,
+        edit=edits.with_unknown_element,
         expected=_not_taken(400, "REC_BAD_REQUEST", "ServiceRequest"),
     ),
     replace(
@@ -365,5 +350,30 @@ SAMPLES: tuple[Sample, ...] = (
     replace(
         _BARS, name="taken-back", title="The BaRS referral taken back", takes_back="bars",
         expected=Expected(status=200, ending=Ending.TAKEN_BACK),
+    ),
+    replace(
+        _FORM, name="labelled", title="One part labelled PSY, consent silent on it",
+        door=Door.BUNDLE, template="oh-letter", person=people.VERA,
+        edit=edits.with_part_labelled_psy, withholds=True, expected=replace(_GOOD, status=200),
+    ),
+    replace(
+        _FORM, name="register", title="Consent in the register, none in the message",
+        person=people.JONAH, edit=edits.without_consent, before=Act.RECORD_CONSENT,
+    ),
+    replace(
+        _FORM, name="withdrawn", title="That consent withdrawn while the next waits",
+        person=people.JONAH, edit=edits.without_consent, meanwhile=Act.WITHDRAW_CONSENT,
+        expected=Expected(status=201, ending=Ending.CLOSED, reason="CONSENT_WITHDRAWN"),
+    ),
+    replace(
+        _FORM, name="agreement-withdrawn", title="The practice withdraws its agreement",
+        template="work-health-form", person=people.LOTTIE, practice=MILLPOND,
+        service=HEALTH_AND_WORK, before=Act.WITHDRAW_AGREEMENT,
+        expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_ORGANISATION_CONSENT"),
+    ),
+    replace(
+        _FORM, name="agreement-reinstated", title="The practice reinstates its agreement",
+        template="work-health-form", person=people.LOTTIE, practice=MILLPOND,
+        service=HEALTH_AND_WORK, before=Act.REINSTATE_AGREEMENT,
     ),
 )  # fmt: skip

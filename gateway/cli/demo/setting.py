@@ -36,8 +36,12 @@ class Practice:
 
     ods: str
     name: str
-    agrees: Mapping[str, Purpose]
+    agrees: Mapping[str, tuple[Purpose, ...]]
     switches: SwitchValue
+
+    def agreement(self, ods: str) -> str:
+        """Return the id of its agreement with a provider."""
+        return f"{self.ods}-{ods}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,19 +120,19 @@ ANOTHER_PROVIDER_ODS, ANOTHER_PROVIDER = "8Z99D", f"Aspen Occupational Health{IN
 HAWTHORN = Practice(
     ods="G99001",
     name=f"Hawthorn Lane Surgery{INVENTED}",
-    agrees={OH.ods: OH.purpose, HEALTH_AND_WORK.ods: HEALTH_AND_WORK.purpose},
+    agrees={OH.ods: (OH.purpose,), HEALTH_AND_WORK.ods: (HEALTH_AND_WORK.purpose,)},
     switches=SwitchValue.ON,
 )
 MILLPOND = Practice(
     ods="G99002",
     name=f"Millpond Medical Centre{INVENTED}",
-    agrees={HEALTH_AND_WORK.ods: HEALTH_AND_WORK.purpose},
+    agrees={HEALTH_AND_WORK.ods: (HEALTH_AND_WORK.purpose, Purpose.EVALUATION)},
     switches=SwitchValue.ON,
 )
 BEACON = Practice(
     ods="G99003",
     name=f"Beacon Road Practice{INVENTED}",
-    agrees={OH.ods: OH.purpose},
+    agrees={OH.ods: (OH.purpose,)},
     switches=SwitchValue.OFF,
 )
 PRACTICES = (HAWTHORN, MILLPOND, BEACON)
@@ -145,16 +149,37 @@ class Account:
     scopes: tuple[Scope, ...]
 
 
-_SENDS = (Scope.REFERRAL_CREATE, Scope.REFERRAL_READ, Scope.TASK_READ)
+_GP_SYSTEM = (
+    Scope.REFERRAL_CREATE,
+    Scope.REFERRAL_READ,
+    Scope.TASK_READ,
+    Scope.CONSENT_CREATE,
+    Scope.CONSENT_READ,
+    Scope.CONSENT_UPDATE,
+    Scope.SHARING_READ,
+    Scope.SHARING_UPDATE,
+)
 ACCOUNTS = (
     Account(
-        id="hawthorn-gp-system", ods=HAWTHORN.ods, name=HAWTHORN.name, algorithm="RS512", scopes=_SENDS
+        id="hawthorn-gp-system",
+        ods=HAWTHORN.ods,
+        name=HAWTHORN.name,
+        algorithm="RS512",
+        scopes=_GP_SYSTEM,
     ),
     Account(
-        id="millpond-gp-system", ods=MILLPOND.ods, name=MILLPOND.name, algorithm="RS384", scopes=_SENDS
+        id="millpond-gp-system",
+        ods=MILLPOND.ods,
+        name=MILLPOND.name,
+        algorithm="RS384",
+        scopes=_GP_SYSTEM,
     ),
     Account(
-        id="beacon-gp-system", ods=BEACON.ods, name=BEACON.name, algorithm="ES384", scopes=_SENDS
+        id="beacon-gp-system",
+        ods=BEACON.ods,
+        name=BEACON.name,
+        algorithm="ES384",
+        scopes=_GP_SYSTEM,
     ),
     Account(
         id="rowan-oh-system",
@@ -163,7 +188,12 @@ ACCOUNTS = (
         algorithm="ES384",
         scopes=(Scope.TASK_READ,),
     ),
-)  # fmt: skip
+)
+
+
+def client_of(practice: Practice) -> str:
+    """Return the client that acts for a practice."""
+    return next(each.id for each in ACCOUNTS if each.ods == practice.ods)
 
 
 def directory_file(
@@ -233,12 +263,15 @@ def _service(neighbour: Neighbour) -> Mapping[str, Any]:
 
 
 def _agreement(practice: Practice, ods: str) -> Mapping[str, Any]:
+    purposes = practice.agrees[ods]
+    kind = AgreementKind.MIXED if Purpose.EVALUATION in purposes else AgreementKind.DIRECT
     return {
-        "id": f"{practice.ods}-{ods}",
+        "id": practice.agreement(ods),
         "practice": practice.ods,
         "counterparty": ods,
-        "kind": AgreementKind.DIRECT.value,
-        "purposes": [practice.agrees[ods].value],
+        "kind": kind.value,
+        "purposes": [each.value for each in purposes],
+        "dpia_ref": "DPIA-2026-1",
         "status": AgreementStatus.ACTIVE.value,
     }
 

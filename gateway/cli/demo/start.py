@@ -40,7 +40,7 @@ from gateway.cli.demo.processes import (
 from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS, Neighbour, directory_file
 
 FRONT_DOOR, WORKER = "front-door", "worker"
-FHIR_BASE = "/FHIR/R4"
+FHIR_BASE, SHARING_BASE = "/FHIR/R4", "/sharing"
 _TIMEOUT = timedelta(seconds=15)
 _MARGIN = timedelta(seconds=30)
 """How long before its end a token is replaced."""
@@ -106,11 +106,12 @@ class Demo:
         client: str,
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
+        base: str = FHIR_BASE,
     ) -> requests.Response:
-        """Call the front door as a client; `path` is below the FHIR base."""
+        """Call the front door as a client; `path` is below the base."""
         return self.session.request(
             method,
-            f"{self.base_url}{path}",
+            f"{self.root_url}{base}{path}",
             headers={"Authorization": f"Bearer {self.token(client)}", **(headers or {})},
             data=data,
             timeout=_TIMEOUT.total_seconds(),
@@ -135,9 +136,16 @@ class Demo:
         answer.raise_for_status()
         return answer.json()
 
-    def describe(self, samples: Sequence[Path] = ()) -> Path:
-        """Write demo.json: all that a person or a script needs to take part."""
-        return write_description(self.folder, _described(self, samples))
+    def describe(self, samples: Sequence[Path] = (), consents: Sequence[Path] = ()) -> Path:
+        """Write demo.json: all that a person or a script needs to take part.
+
+        Args:
+            samples: the messages that were posted.
+            consents: what was sent to the consent register.
+        """
+        files = {"samples": samples, "consents": consents}
+        paths = {name: [str(path) for path in each] for name, each in files.items()}
+        return write_description(self.folder, {**_described(self), **paths})
 
 
 @contextmanager
@@ -240,10 +248,11 @@ def _answers(demo: Demo, url: str) -> bool:
     return answer.ok
 
 
-def _described(demo: Demo, samples: Sequence[Path]) -> Mapping[str, object]:
+def _described(demo: Demo) -> Mapping[str, object]:
     return {
         "base_url": demo.base_url,
         "token_url": demo.token_url,
+        "sharing_url": demo.root_url + SHARING_BASE,
         "ping_url": f"{demo.root_url}/_ping",
         "console_url": None,
         "clients": [
@@ -279,5 +288,4 @@ def _described(demo: Demo, samples: Sequence[Path]) -> Mapping[str, object]:
         ],
         "database": str(database(demo.folder)),
         "environment": dict(demo.settings),
-        "samples": [str(path) for path in samples],
     }

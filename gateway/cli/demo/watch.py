@@ -8,13 +8,18 @@ practice sees its Task, a provider what it received.
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import requests
 
+from gateway.cli.demo.acts import carry_out
+from gateway.cli.demo.received import differences_in
 from gateway.cli.demo.samples import (
+    Act,
     Ending,
     Message,
     Sample,
@@ -22,9 +27,9 @@ from gateway.cli.demo.samples import (
     message_of,
     message_that_takes_back,
 )
-from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS
+from gateway.cli.demo.setting import NEIGHBOURS, client_of
 from gateway.cli.demo.start import Demo
-from gateway.errors import InvalidMessageError
+from gateway.errors import InvalidMessageError, IssueCode
 from gateway.fhir.json_text import read_json
 from gateway.referral.identifiers import REFERENCE_SYSTEM
 from gateway.referral.json import JsonObject, child, objects, string, strings
@@ -37,7 +42,7 @@ _RULE = re.compile(r"Reason: ([A-Z_]+)")
 _ENDS = {
     ReferralState.DELIVERED.value: Ending.DELIVERED,
     ReferralState.HELD.value: Ending.HELD,
-    ReferralState.CLOSED.value: Ending.REFUSED,
+    ReferralState.CLOSED.value: Ending.CLOSED,
 }
 
 
@@ -46,8 +51,9 @@ class Seen:
     """What became of one sample.
 
     `codes` are all codes of the answer or of the Task, `expressions` all places found
-    wrong. `why` is one line for people. `says_on_hold`: the answer itself brought a Task
-    that is on hold. `attempts` is how often the provider was asked.
+    wrong. `issues` are the kinds of the answer's remarks. `why` is one line for people.
+    `says_on_hold`: the answer itself brought a Task that is on hold. `attempts` is how often
+    the provider was asked.
     `differences` are the ways in which this is not what was expected.
     """
 
@@ -58,6 +64,7 @@ class Seen:
     ending: Ending | None = None
     codes: Sequence[str] = ()
     expressions: Sequence[str] = ()
+    issues: Sequence[str] = ()
     why: str = ""
     says_on_hold: bool = False
     attempts: int = 0
@@ -78,6 +85,7 @@ class Walk:
     sent: dict[str, Message] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    consents: list[Path] = field(default_factory=list)
 
     def follow(self, samples: Sequence[Sample]) -> Iterator[Seen]:
         """Post each sample, wait for its end, and tell."""
@@ -87,25 +95,62 @@ class Walk:
             yield found
 
     def _follow(self, sample: Sample) -> Seen:
-        if sample.busy_first:
-            self.demo.ask_neighbour(
-                sample.service.key,
-                "POST",
-                "/_behave",
-                json={"mode": "503", "times": sample.busy_first},
-            )
+        """Follow one sample.
+
+        1. The practice does what comes before.
+        2. Post it to a provider that takes it, is busy at first, or is busy until the end.
+        3. The practice does what comes meanwhile, once the provider was asked.
+        4. Wait for the end; compare what became of it with what was expected.
+        """
+        client = client_of(sample.practice)
+        amiss = list(self._carry_out(sample.before, sample))
         before = self._received(sample)
-        message = self._message(sample)
-        client = next(each.id for each in ACCOUNTS if each.ods == sample.practice.ods)
-        answer = self.demo.call(
-            "POST", message.path, client=client, headers=message.headers, data=message.body
-        )
-        found = self._to_its_end(_first_look(sample, answer), _tree(answer), client)
+        with self._busy(sample):
+            message = self._message(sample)
+            answer = self.demo.call(
+                "POST", message.path, client=client, headers=message.headers, data=message.body
+            )
+            if sample.meanwhile is not None:
+                amiss += self._amiss_with_waiting(sample, before["attempts"])
+            amiss += self._carry_out(sample.meanwhile, sample)
+            found = self._to_its_end(_first_look(sample, answer), _tree(answer), client)
         after = self._received(sample)
         found = replace(found, attempts=after["attempts"] - before["attempts"])
         created = after["service_requests"] - before["service_requests"]
-        differences = [*differences_of(found, self.seen), *self._at_provider(found, created)]
-        return replace(found, differences=differences)
+        amiss += [*differences_of(found, self.seen), *self._at_provider(found, created)]
+        return replace(found, differences=amiss)
+
+    def _carry_out(self, act: Act | None, sample: Sample) -> Iterator[str]:
+        if act is None:
+            return
+        file = self.folder / file_name(len(self.files) + 1, sample)
+        file = file.with_suffix(f".{act.name.lower().replace('_', '-')}.json")
+        yield from carry_out(act, sample, self.demo, file)
+        self.consents.extend([file] if file.exists() else [])
+
+    @contextmanager
+    def _busy(self, sample: Sample) -> Iterator[None]:
+        """Let the provider be as busy as the sample asks for; at the end it is not."""
+        path = (sample.service.key, "POST", "/_behave")
+        if sample.busy_first:
+            self.demo.ask_neighbour(*path, json={"mode": "503", "times": sample.busy_first})
+        if sample.meanwhile is None:
+            yield
+            return
+        self.demo.ask_neighbour(*path, json={"mode": "503"})
+        try:
+            yield
+        finally:
+            self.demo.ask_neighbour(*path, json={"mode": "ok"})
+
+    def _amiss_with_waiting(self, sample: Sample, attempts: int) -> Iterator[str]:
+        """Wait until the provider was asked once more; from then on the referral waits."""
+        deadline = time.monotonic() + PATIENCE.total_seconds()
+        while self._received(sample)["attempts"] <= attempts:
+            if time.monotonic() > deadline:
+                yield "the provider was not asked in time"
+                return
+            time.sleep(_LOOK_AGAIN.total_seconds())
 
     def _message(self, sample: Sample) -> Message:
         if sample.again is not None:
@@ -146,12 +191,20 @@ class Walk:
         if seen.reference is None:
             return
         query = f"/fhir/ServiceRequest?identifier={REFERENCE_SYSTEM}|{seen.reference}"
-        found = self.demo.ask_neighbour(seen.sample.service.key, "GET", query)["total"]
+        there = self.demo.ask_neighbour(seen.sample.service.key, "GET", query)
         has_it = seen.sample.expected.ending in (
             Ending.DELIVERED, Ending.REPEATED, Ending.TAKEN_BACK
         )  # fmt: skip
-        if found != int(has_it):
-            yield f"the provider has {found} referrals of this reference"
+        if there["total"] != int(has_it):
+            yield f"the provider has {there['total']} referrals of this reference"
+        elif seen.sample.withholds:
+            sent, request = self.sent[seen.sample.name].body, there["entry"][0]["resource"]
+            yield from differences_in(read_json(sent), request, partial(self._read, seen.sample))
+
+    def _read(self, sample: Sample, path: str) -> JsonObject:
+        """Read a path below the FHIR base of the sample's provider."""
+        tree: JsonObject = self.demo.ask_neighbour(sample.service.key, "GET", f"/fhir/{path}")
+        return tree
 
 
 def differences_of(seen: Seen, earlier: Mapping[str, Seen]) -> Iterator[str]:
@@ -172,6 +225,12 @@ def differences_of(seen: Seen, earlier: Mapping[str, Seen]) -> Iterator[str]:
         yield f"nothing found wrong at {expected.expression}"
     if expected.ending is Ending.HELD and not seen.says_on_hold:
         yield "the answer brought no Task that is on hold"
+    yield from _amiss_on_the_way(seen)
+
+
+def _amiss_on_the_way(seen: Seen) -> Iterator[str]:
+    if seen.sample.withholds and IssueCode.SUPPRESSED.value not in seen.issues:
+        yield "the sender was not told that a part stays behind"
     if seen.sample.busy_first and seen.attempts <= seen.sample.busy_first:
         yield f"{seen.attempts} attempts, not more than {seen.sample.busy_first}"
 
@@ -187,7 +246,7 @@ def received_in_all(demo: Demo) -> Mapping[str, int]:
 def _first_look(sample: Sample, answer: requests.Response) -> Seen:
     """Read the answer itself: a refusal says all there is to say."""
     tree = _tree(answer)
-    issues = objects(tree, "issue")
+    issues = [issue for outcome in _outcomes(tree) for issue in objects(outcome, "issue")]
     codings = [c for i in issues for c in objects(child(i, "details") or {}, "coding")]
     texts = [string(issue, "diagnostics") or "" for issue in issues]
     codes = [string(coding, "code") or "" for coding in codings]
@@ -199,9 +258,16 @@ def _first_look(sample: Sample, answer: requests.Response) -> Seen:
         ending=_ending_of(answer.status_code),
         codes=tuple(dict.fromkeys(codes)),
         expressions=[place for issue in issues for place in strings(issue, "expression")],
+        issues=[string(issue, "code") or "" for issue in issues],
         why=texts[0] if texts else "",
         says_on_hold=any(string(each, "status") == "on-hold" for each in _tasks(tree)),
     )
+
+
+def _outcomes(tree: JsonObject) -> list[JsonObject]:
+    """Find the answer's remarks: the answer itself, or what it says of an entry."""
+    responses = [child(entry, "response") or {} for entry in objects(tree, "entry")]
+    return [tree, *(child(response, "outcome") or {} for response in responses)]
 
 
 def _tasks(tree: JsonObject) -> list[JsonObject]:

@@ -1,0 +1,144 @@
+"""What a practice does beside posting a sample: in the consent register, and on an agreement.
+
+What enters: a running demo and the sample that it goes with. What leaves: in which ways an act
+did not go as it should; nothing where it did. Each goes in by the doors that a practice's own
+system uses. An act that an earlier run in the same folder left half done is done again.
+"""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import assert_never
+
+import requests
+
+from gateway.cli.demo.samples import CONSENT_NAME, CONSENT_SYSTEM, Act, Sample, consent_of
+from gateway.cli.demo.setting import COMMISSIONER, client_of
+from gateway.cli.demo.start import SHARING_BASE, Demo
+from gateway.fhir.json_text import read_json, write_json
+from gateway.fhir.text import FHIR_JSON
+from gateway.referral.directory import AgreementStatus
+from gateway.referral.json import JsonObject, child, objects, string, strings
+from gateway.referral.notices import NoticeKind, NoticeState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Practice:
+    """The practice's own system: whom an act is about, and where a Consent it sends is kept."""
+
+    sample: Sample
+    demo: Demo
+    file: Path
+
+    @property
+    def agreement(self) -> str:
+        """The id of its agreement with the sample's provider."""
+        return self.sample.practice.agreement(self.sample.service.ods)
+
+    def send(
+        self, method: str, path: str, consent: JsonObject, **headers: str
+    ) -> requests.Response:
+        """Send a Consent to the register."""
+        body = write_json(consent)
+        self.file.write_bytes(body)
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        return self.demo.call(
+            method,
+            path,
+            client=client_of(self.sample.practice),
+            headers={"Content-Type": FHIR_JSON, "X-Request-Id": str(uuid.uuid4())} | named,
+            data=body,
+        )
+
+    def ask(self, method: str, path: str) -> requests.Response:
+        """Ask about what it shares, or change it."""
+        client = client_of(self.sample.practice)
+        return self.demo.call(method, path, client=client, base=SHARING_BASE)
+
+    def held(self) -> JsonObject | None:
+        """Return the Consent as the register holds it, or nothing."""
+        path = f"/Consent?identifier={CONSENT_SYSTEM}|{CONSENT_NAME}"
+        answer = self.demo.call("GET", path, client=client_of(self.sample.practice))
+        found = objects(read_json(answer.content), "entry")
+        return child(found[0], "resource") if found else None
+
+
+def carry_out(act: Act, sample: Sample, demo: Demo, file: Path) -> Iterator[str]:
+    """Do it, and tell in which ways it did not go as it should.
+
+    Args:
+        act: what to do.
+        sample: says for which person, practice and provider.
+        demo: the running gateway.
+        file: where a Consent that is sent is kept for people to read.
+    """
+    practice = _Practice(sample=sample, demo=demo, file=file)
+    match act:
+        case Act.RECORD_CONSENT:
+            yield from _record(practice)
+        case Act.WITHDRAW_CONSENT:
+            yield from _withdraw(practice)
+        case Act.WITHDRAW_AGREEMENT:
+            yield from _move(practice, "withdraw", to=AgreementStatus.WITHDRAWN)
+            yield from _amiss_with_notice(practice, NoticeState.DRAFTED)
+        case Act.REINSTATE_AGREEMENT:
+            yield from _move(practice, "reinstate", to=AgreementStatus.ACTIVE)
+            yield from _amiss_with_notice(practice, NoticeState.REINSTATED)
+        case _:
+            assert_never(act)
+
+
+def _record(practice: _Practice) -> Iterator[str]:
+    """Record the Consent, or give it anew where an earlier run withdrew it."""
+    consent = consent_of(practice.sample, at=datetime.now(UTC))
+    held = practice.held()
+    if held is not None:
+        yield from _change(practice, held, consent | {"id": held["id"]})
+        return
+    answer = practice.send("POST", "/Consent", consent)
+    if answer.status_code != requests.codes.created:
+        yield f"recording the Consent: HTTP {answer.status_code}"
+
+
+def _withdraw(practice: _Practice) -> Iterator[str]:
+    held = practice.held()
+    if held is None:
+        yield "the register does not hold the Consent"
+        return
+    yield from _change(practice, held, held | {"status": "inactive"})
+
+
+def _change(practice: _Practice, held: JsonObject, changed: JsonObject) -> Iterator[str]:
+    version = string(child(held, "meta") or {}, "versionId")
+    path = f"/Consent/{string(held, 'id')}"
+    answer = practice.send("PUT", path, changed, If_Match=f'W/"{version}"')
+    if answer.status_code != requests.codes.ok:
+        yield f"changing the Consent: HTTP {answer.status_code}"
+
+
+def _move(practice: _Practice, verb: str, *, to: AgreementStatus) -> Iterator[str]:
+    """Withdraw from the agreement or reinstate it; it stands so from now on."""
+    answer = practice.ask("POST", f"/agreements/{practice.agreement}/{verb}")
+    status = string(child(read_json(answer.content), "agreement") or {}, "status")
+    if status != to.value:
+        yield f"the agreement is {status} (HTTP {answer.status_code}), not {to.value}"
+
+
+def _amiss_with_notice(practice: _Practice, state: NoticeState) -> Iterator[str]:
+    """Look for the notice of the withdrawal: in this state, with the letter of this practice."""
+    told = [
+        each
+        for each in objects(read_json(practice.ask("GET", "/notices").content), "entries")
+        if string(each, "kind") == NoticeKind.WITHDRAW_SECONDARY.value
+        and practice.agreement in strings(each, "agreements")
+    ]
+    if not told or string(told[-1], "state") != state.value:
+        yield f"there is no notice to the ICB that is {state.value}"
+        return
+    letter = practice.ask("GET", f"/notices/{string(told[-1], 'id')}/letter").text
+    sample = practice.sample
+    for name in (sample.practice.name, sample.practice.ods, sample.service.name, COMMISSIONER):
+        if name not in letter:
+            yield f"the letter to the ICB does not name {name}"
