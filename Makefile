@@ -56,8 +56,8 @@ audit: $(STAMP) ## Ask whether a pinned package has a known vulnerability (needs
 	$(BIN)/python -m tests.house.audit requirements/dev.txt
 
 .PHONY: bench
-bench: $(STAMP) ## Measure how fast it goes on this machine
-	$(BIN)/python -m tests.bench
+bench: $(STAMP) ## Measure how fast it goes on this machine (ARGS="--only decisions --full")
+	$(BIN)/python -m tests.bench $(ARGS)
 
 # The only target that needs uv (https://docs.astral.sh/uv/); UV=path says where it is.
 UV ?= uv

@@ -193,6 +193,12 @@ class Policy:
             )
         return found
 
+    def reads(self, action: Action, purpose: str) -> frozenset[str]:
+        """Name the facts that can matter to an action and purpose: no other need be gathered."""
+        asked = self.asked(Facts(action=action, purpose=purpose))
+        rows = (*asked.rules, *asked.grounds, *asked.duties)
+        return frozenset(name for _, _, names in rows for name in names)
+
     def obligations(self, effect: Effect, facts: Facts) -> tuple[str, ...]:
         """Name the duties that come with an effect, in alphabetical order."""
         codes = set()
@@ -213,16 +219,17 @@ def decide(facts: Facts, policy: Policy) -> Verdict:
     3. The most restrictive effect wins; the first hit of that effect is the primary one.
     """
     asked = policy.asked(facts)
-    hits = list(_hits(asked, facts, policy))
+    told = _Told(facts)
+    hits = list(_hits(asked, facts, policy, told))
     holding = [(ground, holds(facts), names) for ground, holds, names in asked.grounds]
     grounds = tuple(ground.id for ground, holds, _ in holding if holds)
     if not grounds and not any(h.effect is Effect.DENY for h in hits):
         unknown = [names for _, holds, names in holding if holds is None]
         if unknown:
             used = dict.fromkeys(name for names in unknown for name in names)
-            hits.append(_reason(policy.unknown, facts, ("action", *used), asked_by="ground"))
+            hits.append(told.reason(policy.unknown, ("action", *used), asked_by="ground"))
         elif not any(h.rule in policy.explains_missing_ground for h in hits):
-            hits.append(_reason(policy.no_ground, facts, ("action", "purpose")))
+            hits.append(told.reason(policy.no_ground, ("action", "purpose")))
     effect = _most_restrictive(hits)
     obligations = policy.obligations(effect, facts)
     if _TELLS_NOTHING in obligations:
@@ -239,16 +246,16 @@ def decide(facts: Facts, policy: Policy) -> Verdict:
     )
 
 
-def _hits(asked: Asked, facts: Facts, policy: Policy) -> Iterator[Reason]:
+def _hits(asked: Asked, facts: Facts, policy: Policy, told: "_Told") -> Iterator[Reason]:
     """Give the reasons; an unknown's task goes to whoever can mend what the rule asks."""
     for rule, holds, names in asked.rules:
         applies = holds(facts)
         if applies is None:
             owner = rule.words.owner
             used = ("action", *names)
-            yield _reason(policy.unknown, facts, used, asked_by=rule.id, owner=owner)
+            yield told.reason(policy.unknown, used, asked_by=rule.id, owner=owner)
         elif applies:
-            yield _reason(rule, facts, names)
+            yield told.reason(rule, names)
 
 
 def _askable(
@@ -268,37 +275,45 @@ def _at_most_unknown(condition: Condition) -> Question:
     return lambda facts: False if condition.holds(facts) is False else None
 
 
-def _reason(
-    rule: Rule,
-    facts: Facts,
-    used: Sequence[str],
-    *,
-    asked_by: str | None = None,
-    owner: str | None = None,
-) -> Reason:
-    return Reason(
-        rule=rule.id,
-        effect=rule.effect,
-        code=f"{rule.code}:{asked_by}" if asked_by else rule.code,
-        staff_text=rule.words.staff,
-        patient_text=rule.words.patient,
-        external_text=rule.words.external,
-        remedy=rule.words.remedy,
-        spine_code=rule.spine_code,
-        owner=owner or rule.words.owner,
-        facts_used=tuple(_used(facts, name) for name in used),
-    )
+class _Told:
+    """Writes the reasons of one decision. Each fact is looked up once, however many use it."""
 
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        self._used: dict[str, FactUsed] = {}
 
-def _used(facts: Facts, name: str) -> FactUsed:
-    source = next((s for s in facts.sources if name in s.facts), None)
-    return FactUsed(
-        name=name,
-        value=getattr(facts, name),
-        source=source.name if source else None,
-        version=source.version if source else None,
-        as_of=source.as_of if source else None,
-    )
+    def reason(
+        self,
+        rule: Rule,
+        used: Sequence[str],
+        *,
+        asked_by: str | None = None,
+        owner: str | None = None,
+    ) -> Reason:
+        words = rule.words
+        return Reason(
+            rule=rule.id,
+            effect=rule.effect,
+            code=f"{rule.code}:{asked_by}" if asked_by else rule.code,
+            staff_text=words.staff,
+            patient_text=words.patient,
+            external_text=words.external,
+            remedy=words.remedy,
+            spine_code=rule.spine_code,
+            owner=owner or words.owner,
+            facts_used=tuple([self._used.get(name) or self._look_up(name) for name in used]),
+        )
+
+    def _look_up(self, name: str) -> FactUsed:
+        source = next((s for s in self._facts.sources if name in s.facts), None)
+        found = self._used[name] = FactUsed(
+            name=name,
+            value=getattr(self._facts, name),
+            source=source.name if source else None,
+            version=source.version if source else None,
+            as_of=source.as_of if source else None,
+        )
+        return found
 
 
 def _most_restrictive(hits: Sequence[Reason]) -> Effect:

@@ -89,6 +89,8 @@ _FROM_SWITCHES: Mapping[Switch, str] = {
     Switch.SECONDARY_SHARING: "sw_secondary",
     Switch.NEW_AGREEMENTS: "sw_freeze",
 }
+OF_SWITCHES = frozenset(_FROM_SWITCHES.values())
+"""Facts that the switches of a practice say."""
 _FROM_AGREEMENTS = ("agreement", "agreement_covers", "agreement_kind", "s251")
 
 

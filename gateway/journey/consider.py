@@ -11,8 +11,8 @@ from datetime import datetime
 
 from gateway.consent.decide import Effect, Verdict, decide
 from gateway.consent.directives import ConsentReading, read_consents
-from gateway.consent.facts import CLASS_OF, Facts, PurposeClass
-from gateway.consent.gather import facts_about
+from gateway.consent.facts import Action, Facts
+from gateway.consent.gather import OF_SWITCHES, facts_about
 from gateway.consent.items import items_of
 from gateway.consent.register import combine, versions_used
 from gateway.consent.withhold import plan_for
@@ -89,8 +89,12 @@ def consider(
     """
     referral, moment, service = case.referral, case.moment, candidate.service
     as_of = moment.at if moment.known_at is None else min(moment.at, moment.known_at)
+    asked_for = gateway.policy.reads(Action.FORWARD, candidate.purpose)
     parties = DirectoryAsOf(view, as_of).parties(
-        case.practice, service.provider if service else None, moment
+        case.practice,
+        service.provider if service else None,
+        moment,
+        with_switches=not OF_SWITCHES.isdisjoint(asked_for),
     )
     held = consents.held(view, case.subject, moment) if case.subject else []
     reading = read_consents(
@@ -111,7 +115,7 @@ def consider(
         reading=reading,
         withheld=minimised.withheld,
         consents_used=versions_used(referral.consents, held, case.received_at),
-        opt_out=_opt_out(view, gateway, case, candidate.purpose),
+        opt_out=_opt_out(view, gateway, case) if "ndoo" in asked_for else None,
         payload_hash_ok=case.payload_hash_ok,
         received_at=case.received_at,
         at=moment.at,
@@ -159,14 +163,10 @@ def now(tx: Transaction) -> Moment:
     return Moment(at=tx.at, is_now=True)
 
 
-def _opt_out(
-    view: Reading | Transaction, gateway: Gateway, case: Case, purpose: str
-) -> OptOut | None:
-    """Look the national opt-out up where it can matter; None: unknown, or too old to count."""
+def _opt_out(view: Reading | Transaction, gateway: Gateway, case: Case) -> OptOut | None:
+    """Look the national opt-out up; None: unknown, or too old to count."""
     number = case.referral.patient.nhs_number
-    if number is None or CLASS_OF.get(purpose) is not PurposeClass.SECONDARY:
-        return None
-    found = opt_outs.find(view, number)
+    found = opt_outs.find(view, number) if number is not None else None
     if found is None or not found.counts_at(case.moment.at, gateway.opt_out_age):
         return None
     return found

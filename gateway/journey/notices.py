@@ -252,7 +252,9 @@ def _told(
 
 def _told_of(tx: Transaction, agreement: Agreement, act: AgreementAct) -> AgreementTold:
     terms, there = agreement.terms, agreement.counterparty
-    known = notices.organisation(tx, Kind.PROVIDER, there, tx.at)
+    known = notices.organisation(tx, Kind.PROVIDER, there, tx.at) or notices.organisation(
+        tx, Kind.COMMISSIONER, there, tx.at
+    )
     return AgreementTold(
         id=agreement.id,
         version=agreement.version,

@@ -110,16 +110,28 @@ class DirectoryAsOf:
         return self._all(Kind.SERVICE, Service)
 
     def parties(
-        self, practice: OdsCode, provider: OdsCode | None, moment: Moment | None = None
+        self,
+        practice: OdsCode,
+        provider: OdsCode | None,
+        moment: Moment | None = None,
+        *,
+        with_switches: bool = True,
     ) -> "Parties":
-        """Find who would share with whom, how the switches stand, and what they have agreed."""
+        """Find who would share with whom, how the switches stand, and what they have agreed.
+
+        `with_switches` False leaves the switches unknown: no rule asks for them.
+        """
         moment = moment or Moment(at=self._at)
         rows = self._view.connection.execute(
             _PARTIES, {"at": self._at, "practice": practice, "provider": provider}
         )
         nouns = [noun_of(Kind(kind), body) for kind, body in rows]
         here = next((n for n in nouns if isinstance(n, Practice)), None)
-        set_by = positions_at(sharing.switch_events(self._view, practice), moment)
+        set_by = (
+            positions_at(sharing.switch_events(self._view, practice), moment)
+            if with_switches
+            else {}
+        )
         agreed = (
             sharing.agreement_events(self._view, practice, counterparty=provider)
             if provider

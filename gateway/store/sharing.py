@@ -72,7 +72,7 @@ def agreement_events(
     """List the events on a practice's agreements: all of them, or those with one counterparty."""
     query = _AGREEMENTS if counterparty is None else _WITH
     named = {"practice": practice} | ({"counterparty": counterparty} if counterparty else {})
-    return [_agreement_event(row) for row in view.connection.execute(query, named)]
+    return [_agreement_event(row, practice) for row in view.connection.execute(query, named)]
 
 
 def events_on(
@@ -91,7 +91,7 @@ def all_agreement_events(view: Reading | Transaction) -> list[AgreementEvent]:
 def switch_events(view: Reading | Transaction, practice: OdsCode) -> list[SwitchEvent]:
     """List the events on a practice's switches."""
     rows = view.connection.execute(_SWITCHES, {"practice": practice})
-    return [_switch_event(row) for row in rows]
+    return [_switch_event(row, practice) for row in rows]
 
 
 def all_switch_events(view: Reading | Transaction) -> list[SwitchEvent]:
@@ -161,9 +161,11 @@ def next_seq(events: Iterable[AgreementEvent | SwitchEvent]) -> int:
     return max((event.seq for event in events), default=0) + 1
 
 
-def _agreement_event(row: Row[tuple[object, ...]]) -> AgreementEvent:
+def _agreement_event(
+    row: Row[tuple[object, ...]], practice: OdsCode | None = None
+) -> AgreementEvent:
     return AgreementEvent(
-        practice=OdsCode(row.practice),
+        practice=practice or OdsCode(row.practice),
         agreement=AgreementId(row.agreement),
         seq=row.seq,
         counterparty=OdsCode(row.counterparty),
@@ -178,9 +180,9 @@ def _agreement_event(row: Row[tuple[object, ...]]) -> AgreementEvent:
     )
 
 
-def _switch_event(row: Row[tuple[object, ...]]) -> SwitchEvent:
+def _switch_event(row: Row[tuple[object, ...]], practice: OdsCode | None = None) -> SwitchEvent:
     return SwitchEvent(
-        practice=OdsCode(row.practice),
+        practice=practice or OdsCode(row.practice),
         switch=Switch(row.switch),
         seq=row.seq,
         value=SwitchValue(row.value),

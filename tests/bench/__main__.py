@@ -1,53 +1,48 @@
-"""`make bench`: how fast referrals are accepted, and where the time goes."""
+"""`make bench`: how fast referrals are accepted, where the time goes, and what a decision costs."""
 
 import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from gateway.store.engine import make_engine
+from gateway.store.schema import upgrade
+from tests.bench import show
+from tests.bench.cedar import cedar_times, disagreements, forwarded_cases
+from tests.bench.country import Country
 from tests.bench.decision import decision_times
 from tests.bench.disk import sync_times
 from tests.bench.load import Load, accept_load
 from tests.bench.rooms import share_of_rooms
+from tests.bench.store_facts import FactTimes, fact_times
 from tests.bench.validation import validation_times
 from tests.postgres import started_server
+
+_SIZES = (1_000, 10_000, 100_000, 1_000_000)
+_USUAL, _FULL = 100_000, 1_000_000
+"""Consents of the largest store: some minutes for both engines, or about a quarter of an hour."""
+_PROCESSES = 2
 
 
 def main() -> int:
     """Measure and print; `--json FILE` keeps the figures."""
     given = _arguments()
     stage = Console(stderr=True)
+    figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
-        folder = Path(name)
-        stage.print("syncing a file …")
-        disk = sync_times(folder)
-        loads = []
-        for engine in given.engines:
-            for clients in given.clients:
-                stage.print(f"{engine}, {clients} clients, {given.seconds} s …")
-                loads.append(_measured(engine, clients, given.seconds, folder))
-        stage.print("where the time goes …")
-        rooms = share_of_rooms(folder, repeats=given.repeats)
-        stage.print("is it right? …")
-        validation = validation_times(given.repeats)
-        stage.print("may it go? …")
-        decisions = decision_times()
-    _print(disk, loads, rooms)
-    _print_validation(validation)
-    _print_decisions(decisions)
+        if given.only != "decisions":
+            figures |= _of_requests(given, Path(name), stage)
+        figures |= _of_decisions(given, Path(name), stage)
     if given.json:
-        figures = {
-            "fsync_ms": disk,
-            "loads": [vars(load) for load in loads],
-            "rooms": rooms,
-            "validation_ms": validation,
-            "decision_us": decisions,
-        }
         Path(given.json).write_text(json.dumps(figures, indent=2))
     return 0
 
@@ -58,11 +53,76 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--engines", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--repeats", type=int, default=200, help="requests for the shares")
+    parser.add_argument("--only", choices=["decisions"], help="leave the rest out")
+    parser.add_argument(
+        "--consents", type=int, default=_USUAL, help="in the largest store; default %(default)s"
+    )
+    parser.add_argument(
+        "--full",
+        action="store_const",
+        dest="consents",
+        const=_FULL,
+        help=f"the same as --consents {_FULL}",
+    )
+    parser.add_argument("--samples", type=int, default=2_000, help="decisions at each size")
     parser.add_argument("--json", help="also write the figures to this file")
     return parser.parse_args()
 
 
-def _measured(engine: str, clients: int, seconds: float, folder: Path) -> Load:
+def _of_requests(given: argparse.Namespace, folder: Path, stage: Console) -> Mapping[str, Any]:
+    stage.print("syncing a file …")
+    disk = sync_times(folder)
+    loads = []
+    for engine in given.engines:
+        for clients in given.clients:
+            stage.print(f"{engine}, {clients} clients, {given.seconds} s …")
+            loads.append(_load(engine, clients, given.seconds, folder))
+    stage.print("where the time goes …")
+    rooms = share_of_rooms(folder, repeats=given.repeats)
+    stage.print("is it right? …")
+    validation = validation_times(given.repeats)
+    show.requests(disk, loads, rooms)
+    show.validation(validation)
+    return {
+        "fsync_ms": disk,
+        "loads": [vars(load) for load in loads],
+        "rooms": rooms,
+        "validation_ms": validation,
+    }
+
+
+def _of_decisions(given: argparse.Namespace, folder: Path, stage: Console) -> Mapping[str, Any]:
+    stage.print("may it go? …")
+    pure, cases = decision_times(), forwarded_cases()
+    differ = list(disagreements(cases))
+    if differ:
+        raise ValueError(f"Cedar and our rules differ, so their times say nothing: {differ}")
+    pure |= cedar_times(cases)
+    show.decisions(pure)
+    found: list[FactTimes] = []
+    for engine in given.engines:
+        with _database(engine, folder) as url:
+            found += fact_times(
+                url,
+                _sizes_up_to(given.consents),
+                country=Country(),
+                samples=given.samples,
+                processes=_PROCESSES,
+                told=partial(stage.print, f"{engine}:"),
+            )
+    show.facts(found)
+    return {
+        "decision_us": {name: asdict(times) for name, times in pure.items()},
+        "decision_with_facts_ms": [asdict(each) for each in found],
+    }
+
+
+def _sizes_up_to(most: int) -> list[int]:
+    """List the sizes at which to measure: each ten times the last, and the largest."""
+    return [*(size for size in _SIZES if size < most), most]
+
+
+def _load(engine: str, clients: int, seconds: float, folder: Path) -> Load:
     own = Path(tempfile.mkdtemp(dir=folder))
     if engine == "sqlite":
         return accept_load(f"sqlite:///{own / 'gateway.sqlite3'}", own, clients, seconds)
@@ -70,49 +130,25 @@ def _measured(engine: str, clients: int, seconds: float, folder: Path) -> Load:
         return accept_load(server.fresh_database(), own, clients, seconds)
 
 
-def _print(disk: dict[str, float], loads: list[Load], rooms: dict[str, float]) -> None:
-    out = Console()
-    out.print(f"fdatasync of 4 KiB here: p50 {disk['p50']:.2f} ms, p99 {disk['p99']:.2f} ms")
-    table = Table(title=f"Referrals of {loads[0].body_bytes / 1000:.1f} kB accepted over HTTP")
-    for heading in ("engine", "clients", "per second", "p50 ms", "p99 ms", "other answers"):
-        table.add_column(heading, justify="right")
-    for load in loads:
-        table.add_row(
-            load.engine,
-            str(load.clients),
-            f"{load.per_second:.0f}",
-            f"{load.p50_ms:.1f}",
-            f"{load.p99_ms:.1f}",
-            str(load.other_answers),
-        )
-    out.print(table)
-    shares = Table(title="Where one accepted request spends its time (SQLite, one thread)")
-    for heading in ("room", "ms", "share"):
-        shares.add_column(heading, justify="right")
-    whole = rooms["whole request"]
-    for room, spent in rooms.items():
-        shares.add_row(room, f"{spent:.2f}", f"{spent / whole:.0%}")
-    out.print(shares)
+@contextmanager
+def _database(engine: str, folder: Path) -> Iterator[str]:
+    """Give an empty database with a current schema, as durable as it would be in earnest."""
+    if engine == "sqlite":
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            url = f"sqlite:///{Path(own) / 'gateway.sqlite3'}"
+            _upgrade(url)
+            yield url
+        return
+    with started_server(durable=True) as server:
+        url = server.fresh_database()
+        _upgrade(url)
+        yield url
 
 
-def _print_validation(found: Mapping[str, Mapping[str, float]]) -> None:
-    table = Table(title="Is this message right? Milliseconds, median")
-    table.add_column("part")
-    for name in found:
-        table.add_column(name, justify="right")
-    for part in next(iter(found.values())):
-        table.add_row(part, *(f"{times[part]:.2f}" for times in found.values()))
-    Console().print(table)
-
-
-def _print_decisions(found: Mapping[str, Mapping[str, float]]) -> None:
-    table = Table(title="May this go? Microseconds, with the facts in hand")
-    table.add_column("question")
-    for heading in ("p50", "p99"):
-        table.add_column(heading, justify="right")
-    for question, times in found.items():
-        table.add_row(question, f"{times['p50']:.0f}", f"{times['p99']:.0f}")
-    Console().print(table)
+def _upgrade(url: str) -> None:
+    engine = make_engine(url, timeout=timedelta(seconds=5), pool_size=1)
+    upgrade(engine)
+    engine.dispose()
 
 
 if __name__ == "__main__":

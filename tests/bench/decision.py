@@ -1,12 +1,11 @@
 """What one pure decision costs: facts in hand, no store, no message."""
 
-import statistics
-import time
 from collections.abc import Mapping
 
 from gateway.consent.decide import decide
 from gateway.consent.facts import Facts
 from gateway.consent.rules import POLICY
+from tests.bench.times import A_MICROSECOND, Cost, Turns
 from tests.builders.consent import facts_from
 
 _QUESTIONS: Mapping[str, Mapping[str, object]] = {
@@ -18,17 +17,14 @@ _QUESTIONS: Mapping[str, Mapping[str, object]] = {
 }
 
 
-def decision_times(*, repeats: int = 5_000) -> dict[str, dict[str, float]]:
+def decision_times(*, repeats: int = 5_000) -> dict[str, Cost]:
     """Time decisions on the same facts over and over. Microseconds."""
-    return {name: _times(facts_from(facts), repeats) for name, facts in _QUESTIONS.items()}
+    return {name: _cost(facts_from(facts), repeats) for name, facts in _QUESTIONS.items()}
 
 
-def _times(facts: Facts, repeats: int) -> dict[str, float]:
+def _cost(facts: Facts, repeats: int) -> Cost:
     decide(facts, POLICY)  # the first picks the rows of its action and class
-    times = []
+    turns = Turns(A_MICROSECOND)
     for _ in range(repeats):
-        started = time.perf_counter_ns()
-        decide(facts, POLICY)
-        times.append((time.perf_counter_ns() - started) / 1_000)
-    cuts = statistics.quantiles(times, n=100)
-    return {"p50": cuts[49], "p99": cuts[98]}
+        turns.take(lambda: decide(facts, POLICY))
+    return turns.cost()

@@ -1,22 +1,25 @@
 """The message that is measured: a referral of about 20 kB, as long letters and lists make it."""
 
 import json
-from typing import Any
 
-from tests.builders.messages import AT, patient, service_request
+from tests.builders.messages import AT, Tree, patient, service_request
 
 
 def referral_of_about_20_kb(number: int) -> bytes:
     """Make a valid referral for one of 200 people in the 999 test range."""
-    tree = service_request(person=patient(number=_nhs_number(number)))
+    return json.dumps(lengthened(service_request(person=patient(_nhs_number(number))))).encode()
+
+
+def lengthened(tree: Tree) -> Tree:
+    """Add findings to a referral, which lead to some 18 kB more."""
     for position in range(38):
         name = f"observation-{position}"
         tree["contained"].append(_observation(name, position))
         tree.setdefault("supportingInfo", []).append({"reference": f"#{name}"})
-    return json.dumps(tree).encode()
+    return tree
 
 
-def _observation(name: str, position: int) -> dict[str, Any]:
+def _observation(name: str, position: int) -> Tree:
     return {
         "resourceType": "Observation",
         "id": name,
