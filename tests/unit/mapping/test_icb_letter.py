@@ -7,9 +7,9 @@ import pytest
 
 from gateway.mapping.icb_letter import TEMPLATE, letter, letter_sha256
 from gateway.mapping.london import say_day, say_time
-from gateway.referral.instants import day_of, end_of_day
 from gateway.referral.directory import AgreementKind, Switch, SwitchValue
 from gateway.referral.identifiers import AgreementId, NoticeId, OdsCode
+from gateway.referral.instants import day_of, end_of_day
 from gateway.referral.notices import (
     About,
     AgreementAct,
