@@ -12,7 +12,7 @@ from gateway.errors import MovedMeanwhileError, NotFoundError
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import PolicyChanged
 from gateway.store import policies
-from gateway.store.policies import InForce
+from gateway.store.policies import RulesInForce
 
 ACTOR = "operator"
 
@@ -35,7 +35,7 @@ def _put(gateway: Gateway) -> bool:
         if before is not None and before.version == version:
             return False
         seq = before.seq + 1 if before else 1
-        policies.add(tx, InForce(seq=seq, version=version, text=policy_text(), since=tx.at))
+        policies.add(tx, RulesInForce(seq=seq, version=version, text=policy_text(), since=tx.at))
         old = before.version if before else None
         tx.record(PolicyChanged(actor=ACTOR, old_sha256=old, new_sha256=version))
     return True

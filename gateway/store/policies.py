@@ -12,7 +12,7 @@ from gateway.store.tables import policy_in_force as row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class RulesInForce:
     """One version of the rules, as text, and since when it was in force."""
 
     seq: int
@@ -21,13 +21,13 @@ class InForce:
     since: datetime
 
 
-def newest(view: Reading | Transaction) -> InForce | None:
+def newest(view: Reading | Transaction) -> RulesInForce | None:
     """Return the rules that were put in force last; None before the first start."""
     found = view.connection.execute(select(row).order_by(row.c.seq.desc()).limit(1)).one_or_none()
     return _in_force(found) if found else None
 
 
-def at(view: Reading | Transaction, instant: datetime) -> InForce | None:
+def at(view: Reading | Transaction, instant: datetime) -> RulesInForce | None:
     """Return the rules in force at an instant; None where nobody had started by then."""
     found = view.connection.execute(
         select(row).where(row.c.since <= instant).order_by(row.c.seq.desc()).limit(1)
@@ -35,13 +35,13 @@ def at(view: Reading | Transaction, instant: datetime) -> InForce | None:
     return _in_force(found) if found else None
 
 
-def add(tx: Transaction, new: InForce) -> None:
+def add(tx: Transaction, new: RulesInForce) -> None:
     """Append a version.
 
     Raises:
         MovedMeanwhileError: another process did so at the same moment.
     """
-    values = {name: getattr(new, name) for name in InForce.__dataclass_fields__}
+    values = {name: getattr(new, name) for name in RulesInForce.__dataclass_fields__}
     try:
         tx.connection.execute(insert(row), values)
     except IntegrityError as error:
@@ -49,5 +49,5 @@ def add(tx: Transaction, new: InForce) -> None:
         raise MovedMeanwhileError(msg) from error
 
 
-def _in_force(found: Row[tuple[object, ...]]) -> InForce:
-    return InForce(seq=found.seq, version=found.version, text=found.text, since=found.since)
+def _in_force(found: Row[tuple[object, ...]]) -> RulesInForce:
+    return RulesInForce(seq=found.seq, version=found.version, text=found.text, since=found.since)
