@@ -48,6 +48,8 @@ def _show(plan: Plan) -> None:
             click.echo(f"{sign} {row.kind} {row.key}")
     for text in plan.kept:
         click.echo(f"= {text}; kept")
+    for text in plan.notes:
+        click.echo(f"note: {text}")
     for row in plan.missing:
         note = "" if plan.ends_missing else "  (not in the file; kept, see --end-missing)"
         click.echo(f"{'-' if plan.ends_missing else ' '} {row.kind} {row.key}{note}")

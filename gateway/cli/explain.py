@@ -133,7 +133,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
         "at": found.moment.at.isoformat(),
         "known_at": found.moment.known_at.isoformat() if found.moment.known_at else None,
         "grounds": verdict.grounds,
-        "obligations": verdict.obligations,
+        "obligations": found.duties_told,
         "reasons": [_reason(reason) for reason in verdict.reasons],
         "withheld": [{"type": t, "why": why} for t, why in _withheld(found)],
         "flips": [_flip(flip) for flip in found.flips.found],
@@ -195,8 +195,8 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield f"for {found.purpose}{to}, {_as_of(found.moment)}; policy {verdict.policy_version[:12]}"
     if verdict.grounds:
         yield f"grounds: {', '.join(verdict.grounds)}"
-    if verdict.obligations:
-        yield f"duties: {', '.join(verdict.obligations)}"
+    if found.duties_told:
+        yield f"duties: {', '.join(found.duties_told)}"
     for reason in verdict.reasons:
         yield ""
         yield from _reason_lines(reason)
@@ -239,5 +239,7 @@ def _flip_lines(found: Explanation) -> Iterator[str]:
         yield f"  -> {flip.effect} {flip.code}: {steps}"
     for fixed in flips.hangs_on:
         yield f"It hangs on {fixed.fact}: {fixed.why}"
+    if not flips.found and not flips.hangs_on:
+        yield "No set of steps that was tried changes it."
     if not flips.is_complete:
         yield "Not every set of steps was tried; there may be smaller ones."

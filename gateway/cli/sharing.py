@@ -65,6 +65,9 @@ def set_one_switch(
         done, drafted = set_switch(practice, wish, said, _gateway())
     if done.event is None:
         click.echo(f"{practice}: {switch} stands so already; nothing was written")
+    _print_plan(done.note)
+    for each in done.taken_back:
+        click.echo(f"{practice}: {each.agreement} is not signed under this freeze: taken back")
     _print_switch(done.standing)
     _print_drafted(drafted)
 
@@ -207,8 +210,14 @@ def _set(practice: OdsCode, wish: Wish, said: Word) -> None:
         click.echo(f"{practice}: {wish.agreement} is kept as a proposal. {text}")
     elif done.event is None:
         click.echo(f"{practice}: {wish.agreement} stands so already; nothing was written")
+    _print_plan(done.note)
     _print_agreement(done.standing)
     _print_drafted(drafted)
+
+
+def _print_plan(note: str | None) -> None:
+    if note:
+        click.echo(f"but {note}")
 
 
 def _print_json(tree: list[JsonObject]) -> None:

@@ -53,7 +53,8 @@ def _line_as_json(result: LineResult) -> dict[str, object]:
         "value": line.change.value,
         "outcome": result.outcome,
     }
-    return told | ({"fault": result.fault} if result.fault else {})
+    more = {"fault": result.fault, "note": result.note}
+    return told | {name: text for name, text in more.items() if text}
 
 
 def _print(results: Sequence[PracticeResult], *, is_rehearsal: bool) -> None:
@@ -67,8 +68,9 @@ def _print(results: Sequence[PracticeResult], *, is_rehearsal: bool) -> None:
         )
     for result in results:
         for each in result.lines:
-            if each.fault:
-                click.echo(f"line {each.line.number}: {result.practice}: {each.fault}")
+            text = each.fault or each.note
+            if text:
+                click.echo(f"line {each.line.number}: {result.practice}: {text}")
     bad = sum(not each.is_good for each in results)
     rehearsed = "; a rehearsal, nothing was written" if is_rehearsal else ""
     click.echo(f"{len(results) - bad} of {len(results)} practices applied, {bad} failed{rehearsed}")

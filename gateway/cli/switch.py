@@ -84,9 +84,10 @@ def history(practice: "OdsCode", switch: str | None, *, as_json: bool) -> None:
 def apply(file: Path, *, dry_run: bool, actor: str, as_json: bool) -> None:
     """Change many practices from FILE, each practice as a whole or not at all.
 
-    FILE is CSV with the header practice,what,name,value,effective_at,reason; what is switch or
-    agreement, value the position, or withdraw, suspend or reinstate. Exit status 1 when any
-    practice failed; the others stand. The same file may be applied again.
+    FILE is CSV with the header practice,what,name,value,effective_at,reason,confirmed_by (the
+    last three may be left out); what is switch or agreement, value the position, or withdraw,
+    suspend or reinstate. At most 50,000 lines. Exit status 1 when any practice failed; the others
+    stand. The same file may be applied again.
     """
     from gateway.cli.sharing_file import apply_file
 

@@ -32,6 +32,8 @@ def try_policy(
     """Take the decisions of a period again by a draft of the rules."""
     try:
         policy = read_policy(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name}: this is not text in UTF-8") from None
     except (ValueError, OSError) as fault:
         raise click.UsageError(f"{file.name}: {fault}") from None
     gateway = open_gateway(read_settings())
@@ -76,6 +78,8 @@ def _period(
         ods = OdsCode(practice) if practice else None
     except ValueError as fault:
         raise click.BadParameter(str(fault), param_hint="--practice") from None
+    if since is not None and since >= (until or now):
+        raise click.UsageError("The period ends before it begins: --since is to be earlier.")
     return Period(since=since or now - RECENT, until=until or now, practice=ods)
 
 

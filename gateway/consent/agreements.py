@@ -61,6 +61,10 @@ _MOVES: Mapping[AgreementStatus | None, frozenset[AgreementMove]] = {
 }
 """What may happen to an agreement that stands so. None: there is none yet."""
 
+_BRINGS_INTO_FORCE = frozenset(
+    {AgreementMove.SIGNED, AgreementMove.WIDENED, AgreementMove.RENEWED, AgreementMove.REINSTATED}
+)
+_SIGNS_UP = frozenset({AgreementMove.SIGNED, AgreementMove.WIDENED})
 RESTRICTS = frozenset({AgreementMove.SUSPENDED, AgreementMove.WITHDRAWN, AgreementMove.EXPIRED})
 """The moves after which nothing may be shared: they may count from a time that is past."""
 
@@ -158,6 +162,69 @@ def require_legal(events: Sequence[AgreementEvent], new: AgreementEvent) -> None
             msg = f"agreement {new.agreement} {stands}{then}: it can be {legal}"
             raise IllegalMoveError(msg)
         status, ends_on = _STANDS[event.move], event.terms.ends_on
+
+
+def goes_on(events: Iterable[AgreementEvent], new: AgreementEvent) -> bool:
+    """Whether an agreement that is in force up to an event is so after it, on the same terms."""
+    steps = [step for step in course(events) if step[0] < new.effective_at]
+    stands = (_STANDS[new.move], new.counterparty, new.terms)
+    return stands[0] is AgreementStatus.ACTIVE and bool(steps) and steps[-1][1:] == stands
+
+
+def was_in_force(events: Iterable[AgreementEvent], terms: Terms, by: datetime) -> bool:
+    """Whether an agreement came into force by an instant, on terms as wide as these.
+
+    It did not where it was known beforehand that it ends at the instant at which it begins.
+    """
+    ordered = in_order(events)
+    return any(
+        event.move in _BRINGS_INTO_FORCE
+        and event.effective_at <= by
+        and not _is_wider(event.terms, terms)
+        and not any(e.recorded_at < e.effective_at for e in _ends_at_once(ordered, place))
+        for place, event in enumerate(ordered)
+    )
+
+
+def _ends_at_once(ordered: Sequence[AgreementEvent], place: int) -> list[AgreementEvent]:
+    """List what restricts at the very instant of an event, after it."""
+    at = ordered[place].effective_at
+    return [e for e in ordered[place + 1 :] if e.effective_at == at and e.move in RESTRICTS]
+
+
+def signed_under(
+    events: Iterable[AgreementEvent], freeze_at: datetime, now: datetime
+) -> tuple[AgreementEvent, Agreement | None] | None:
+    """Find the first planned event that signs up while a freeze lasts, and how it stood before.
+
+    Also one that takes up again what was to be signed only then. None: there is none, or what
+    it brings is ended at the same instant.
+    """
+    ordered = in_order(events)
+    for place, event in enumerate(ordered):
+        at, earlier = event.effective_at, ordered[:place]
+        if at <= now or at < freeze_at or event.move not in _BRINGS_INTO_FORCE:
+            continue
+        if _ends_at_once(ordered, place):
+            continue
+        if event.move in _SIGNS_UP or not was_in_force(earlier, event.terms, at):
+            return event, agreement_at(earlier, Moment(at=at))
+    return None
+
+
+def moves_back(before: Agreement | None) -> tuple[AgreementMove, ...]:
+    """Name the moves that, at the instant of a signing, leave an agreement as it stood before.
+
+    The first takes back what was planned to permit more after it. One that was not in force
+    is withdrawn: nobody has to remember that it was ever to be signed.
+    """
+    match before.status if before else None:
+        case AgreementStatus.ACTIVE:
+            return AgreementMove.SUSPENDED, AgreementMove.REINSTATED
+        case AgreementStatus.SUSPENDED:
+            return (AgreementMove.SUSPENDED,)
+        case _:
+            return (AgreementMove.WITHDRAWN,)
 
 
 def move_to(before: Agreement | None, wanted: Agreement) -> AgreementMove:

@@ -80,7 +80,7 @@ class ConsentReading:
     contradict each other. `is_proxy`: somebody else than the patient signed, and nothing
     proves that they may. `labels`: what sensitive data it expressly covers, less what is denied.
     `cover`: what part of the data it is about at all; the rest is to be withheld. `given`: when
-    a permission was given, as written.
+    a permission was given, as written. `denied`: whether an exception refuses this recipient.
     """
 
     state: ConsentState | None
@@ -92,6 +92,7 @@ class ConsentReading:
     labels: tuple[str, ...] = ()
     cover: Cover = ALL_DATA
     given: str | None = field(default=None, compare=False)
+    denied: bool | None = field(default=False, compare=False)
 
 
 NO_CONSENT = ConsentReading(
@@ -135,7 +136,8 @@ def read_consents(
        that are all others, and nothing in it is beyond understanding. One that names neither
        is about everybody. Where no other is left, those that refuse nothing stand.
     4. All must agree on the state: a refusal beside a permission is a contradiction, which
-       is unknown. Refusals of two kinds are still a refusal.
+       is unknown. Refusals of two kinds are still a refusal. What is waited for gives way to a
+       refusal; and a permission that is, to one that was given and covers.
     5. Of several permissions the one that covers most counts, by itself.
     6. A nested denial in any of them speaks against each of them, and so does a denial of a
        part of the data: where it may touch, that part is not covered.
@@ -156,13 +158,32 @@ def read_consents(
     readings = _about_these(live, question) if live else readings[:1]
     if not readings:
         return NO_CONSENT
-    states = {reading.state for reading, _ in readings}
+    return _together(readings, question)
+
+
+def is_refusal(consent: JsonObject) -> bool:
+    """Whether a Consent refuses what it is about, with no exception."""
+    state = _STATE_OF_STATUS.get(string(consent, "status") or "")
+    provision = child(consent, "provision") or {}
+    denies = _permits(consent, provision) is False and not objects(provision, "provision")
+    return state in _REFUSALS or (state is ConsentState.ACTIVE and denies)
+
+
+def _together(readings: Sequence[_Read], question: _Question) -> ConsentReading:
+    """Say what Consents about the same amount to: 4. to 6. of `read_consents`."""
+    waiting = [consent for reading, consent in readings if reading.state is ConsentState.PROPOSED]
+    said = [reading for reading, _ in readings if reading.state is not ConsentState.PROPOSED]
+    states = {reading.state for reading in said}
     if len(states) > 1 and not states <= _REFUSALS:
         return NOT_UNDERSTOOD
-    best = max((reading for reading, _ in readings), key=_coverage)
+    best = max(said or [readings[0][0]], key=_coverage)
     if best.state is not ConsentState.ACTIVE:
         return best
-    return _less_denied(best, [consent for _, consent in readings], question)
+    left = _less_denied(best, [consent for _, consent in readings], question)
+    covers = both(left.recipient, left.purpose, left.in_period, left.evidence)
+    as_given = (_read_one({**each, "status": "active"}, question).state for each in waiting)
+    is_met = covers is True and all(state is ConsentState.ACTIVE for state in as_given)
+    return left if is_met or not waiting else NOT_UNDERSTOOD
 
 
 def _less_denied(
@@ -179,6 +200,7 @@ def _less_denied(
     return replace(
         best,
         recipient=both(best.recipient, negate(denied)),
+        denied=denied,
         labels=tuple(sorted(consented_labels(best.cover.within, without))),
         cover=replace(best.cover, without=without),
     )

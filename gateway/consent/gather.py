@@ -19,7 +19,8 @@ Where a fact has no source yet, its value is the one that is right for forwardin
 | funded | true for a service of the directory | it offers a service only to those whose commissioner pays |
 | agr_change | none | nothing is signed by forwarding |
 | referral_type, payload_from_record | clinical, true | the doors take referrals of a practice, from its records |
-| s_flag, dissent | as the message marks | a dissent that nobody can date counts as older than the consent beside it: see `objections` |
+| consent | unknown where a permission stands alone and the person has no NHS number | the register could not be asked whether it was withdrawn |
+| s_flag, dissent | as the message marks; for direct care, as the Consents refuse | a dissent that nobody can date counts as older than the consent beside it: see `objections` |
 | fresh | true | all is read at the instant of the decision |
 """
 
@@ -29,13 +30,16 @@ from datetime import datetime
 
 from gateway.consent.directives import ConsentReading, ConsentState
 from gateway.consent.facts import (
+    CLASS_OF,
     VOCABULARY,
     Action,
     AgreementChange,
     AgreementFact,
     Authority,
+    Dissent,
     Facts,
     OnOff,
+    PurposeClass,
     ReferralType,
     ReportKind,
     Sight,
@@ -124,6 +128,7 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
         (a for a in agreements if (a.practice, a.counterparty) == (here, there)), purpose
     )
     marks = marks_of(referral.tree, at)
+    reading = _certain(reading, referral)
     known: dict[str, object] = {
         "registered": _registered(referral, practice),
         "deceased": referral.patient.deceased,
@@ -138,6 +143,7 @@ def facts_about(  # noqa: PLR0913  # one argument for each source of facts
     }
     known |= _about_recipient(service, provider, at) | _about_agreement(agreement, purpose)
     known |= _of_switches(practice) | _of_consents(reading) | _of_marks(marks, reading)
+    known["dissent"] = _dissent(known["dissent"], reading, purpose)
     known |= _of_withheld(withheld)
     return Facts(action=Action.FORWARD, purpose=purpose, **known, **_WITHOUT_SOURCE)  # type: ignore[arg-type]  # names and kinds are those of Facts; tests compare each
 
@@ -266,6 +272,33 @@ def _of_consents(reading: ConsentReading) -> dict[str, object]:
             reading.evidence,
         ),
     }
+
+
+def _certain(reading: ConsentReading, referral: IncomingReferral) -> ConsentReading:
+    """Take a permission for uncertain where the register could not be asked.
+
+    A person without an NHS number cannot be found there, and may have withdrawn.
+    """
+    if referral.patient.nhs_number is None and reading.state is ConsentState.ACTIVE:
+        return replace(reading, state=None)
+    return reading
+
+
+def _dissent(coded: object, reading: ConsentReading, purpose: str) -> object:
+    """Count a Consent that refuses direct care to this recipient as an objection to it.
+
+    Direct care needs no Consent, so nobody asks for one; but one that says no is heard. One
+    that is not understood, or says no to a part of the data, makes it unknown.
+    """
+    if CLASS_OF.get(purpose) is not PurposeClass.DIRECT or coded is not Dissent.NONE:
+        return coded
+    if reading.state in _REFUSES or reading.denied:
+        return Dissent.BEFORE_CONSENT
+    is_unclear = reading.state is None or reading.denied is None or reading.cover.without
+    return None if is_unclear else coded
+
+
+_REFUSES = frozenset({ConsentState.REJECTED, ConsentState.WITHDRAWN})
 
 
 def _of_withheld(withheld: Withheld) -> dict[str, object]:

@@ -8,25 +8,27 @@ A label is read from `meta.security`, from the inline label of DS4P at any depth
 `DocumentReference.securityLabel` and from `Composition.confidentiality`. A label on the Bundle
 or on the MessageHeader is on every item. Source: FHIR R4, security-labels.html; HL7 DS4P 1.0.0.
 
-A link leads to an item where its text names it: by fullUrl, by type and id (whatever the server
-and version in front and behind), by `#` and id, or by an identifier that the item bears.
-Not read: narrative and free text, which may name anything.
+A label that cannot be understood, or is in a shape that cannot, counts as restricted. A tag
+(`meta.tag`) that says what only a label may say is a label.
+
+A link leads to every item that it may name: by fullUrl, by type and id (whatever the server and
+version in front and behind), by `#` and id, by canonical url, or by an identifier that the item
+bears; `links` says how they are spelled. Not read: narrative and free text, which may name
+anything.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from gateway.consent.labels import Restriction, label_or_unknown, restriction_of
+from gateway.consent.labels import Restriction, is_label, label_or_unknown, restriction_of
+from gateway.consent.links import NAMING, is_by_number, keys_of, links_in, names_of, spelt
 from gateway.referral.json import Json, JsonObject, child, objects, string
-
-LINKS: Final = frozenset({"reference", "url", "valueUri", "valueUrl", "valueUuid"})
-"""Elements that may name another resource of the message. Source: FHIR R4, http.html,
-section 3.1.0.11.2: Reference.reference, and elements of type uri, url or uuid."""
 
 INLINE_LABEL: Final = (
     "http://hl7.org/fhir/uv/security-label-ds4p/StructureDefinition/extension-inline-sec-label"
 )
+_INLINE: Final = spelt(INLINE_LABEL)
 _CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 _DOCUMENTS: Final = frozenset({"Binary", "Composition", "DocumentReference", "Media"})
 _ATTACHMENTS: Final = frozenset(
@@ -37,8 +39,17 @@ _ATTACHMENTS: Final = frozenset(
 _PHOTOGRAPHED: Final = frozenset({"Patient", "Person", "Practitioner", "RelatedPerson"})
 """Types whose photo is no document."""
 
-_NAMING: Final = LINKS | {"identifier"}
-_TELLING: Final = _NAMING | _ATTACHMENTS | {"resourceType", "valueCoding"}
+_TELLING: Final = NAMING | _ATTACHMENTS | {"resourceType"}
+_PARTIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Consent": ("organization", "performer", "provision"),
+    "HealthcareService": ("providedBy",),
+    "MessageHeader": ("destination", "responsible", "sender"),
+    "PractitionerRole": ("healthcareService", "organization"),
+    "ServiceRequest": ("performer", "requester"),
+}
+"""Where a message names the organisations that it goes between."""
+
+_SERVICES: Final = frozenset({"HealthcareService", "Organization"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +74,13 @@ class Items:
     """All items of a message in its order, and by each name that they answer to.
 
     `leads` are the numbers of the items that each one leads to; `tree` is the whole message.
+    `parties` are the names by which it calls the organisations that it goes between.
     """
 
     tree: JsonObject = field(repr=False)
     all: tuple[Item, ...]
-    names: Mapping[str, int] = field(repr=False)
+    names: Mapping[str, frozenset[int]] = field(repr=False)
+    parties: frozenset[str] = field(repr=False)
     leads: tuple[frozenset[int], ...]
     labels: frozenset[str]
     restrictions: frozenset[Restriction]
@@ -76,9 +89,25 @@ class Items:
         """List the items of one type, in order."""
         return [item for item in self.all if item.type == name]
 
-    def named(self, link: str, container: int) -> int | None:
-        """Return the number of what a link leads to, from within an outer item."""
+    def named(self, link: str, container: int) -> frozenset[int]:
+        """List the numbers of what a link may lead to, from within an outer item."""
         return _named(self.names, link, container)
+
+    def but_for(self, withheld: Collection[int]) -> "Items":
+        """Return the same items; a name that something else answers to leads to no withheld one.
+
+        So nothing withheld takes with it a link to what stays, nor the names of the
+        organisations that the message goes between: they are no secret of it.
+        """
+        names = dict(self.names)
+        for name, bearers in self.names.items():
+            if not bearers.isdisjoint(withheld):
+                left = bearers.difference(withheld)
+                if name in self.parties:
+                    left |= {n for n in bearers if self.all[n].type not in _SERVICES}
+                if left or name in self.parties:
+                    names[name] = left
+        return replace(self, names=names, leads=_leads(self.all, names))
 
 
 @dataclass(slots=True)
@@ -90,22 +119,21 @@ class Found:
     links: set[str] = field(default_factory=set)
     is_document: bool = False
 
-    def note(self, coding: Json) -> None:
+    def note(self, coding: JsonObject) -> None:
         """Note one label."""
-        if isinstance(coding, dict):
-            restriction = restriction_of(coding)
-            label = None if restriction else label_or_unknown(coding)
-            if restriction is not None:
-                self.restrictions.add(restriction)
-            elif label is not None:
-                self.labels.add(label)
+        restriction = restriction_of(coding)
+        label = None if restriction else label_or_unknown(coding)
+        if restriction is not None:
+            self.restrictions.add(restriction)
+        elif label is not None:
+            self.labels.add(label)
 
 
 def items_of(tree: JsonObject) -> Items:
     """List the items of a message, and find what leads where."""
     whole = Found()
     found: list[Item] = []
-    names: dict[str, int] = {}
+    names: dict[str, set[int]] = {}
     if tree.get("resourceType") == "Bundle":
         _note_meta(tree, whole)
         for entry in objects(tree, "entry"):
@@ -114,11 +142,13 @@ def items_of(tree: JsonObject) -> Items:
                 _add(found, names, entry, resource, whole)
     else:
         _add(found, names, {}, tree, whole)
+    known = {name: frozenset(bearers) for name, bearers in names.items()}
     return Items(
         tree=tree,
         all=tuple(found),
-        names=names,
-        leads=tuple(_leads(item, names) for item in found),
+        names=known,
+        parties=_parties(found),
+        leads=_leads(found, known),
         labels=frozenset(whole.labels),
         restrictions=frozenset(whole.restrictions),
     )
@@ -133,14 +163,12 @@ def read_item(resource: JsonObject) -> Found:
     return found
 
 
-def link_of(identifier: JsonObject) -> str | None:
-    """Spell an identifier as a link; None for one without a value."""
-    value = string(identifier, "value")
-    return f"{string(identifier, 'system') or ''}|{value}" if value else None
-
-
 def _add(
-    found: list[Item], names: dict[str, int], entry: JsonObject, resource: JsonObject, whole: Found
+    found: list[Item],
+    names: dict[str, set[int]],
+    entry: JsonObject,
+    resource: JsonObject,
+    whole: Found,
 ) -> None:
     """Add an outer resource, then what it contains."""
     outer = len(found)
@@ -165,91 +193,92 @@ def _add(
                 is_document=here.is_document,
             )
         )
-        for name in _names_of(each, type_, None if position else entry, outer):
-            names.setdefault(name, number)
+        for name in names_of(each, type_, None if position else entry, outer):
+            names.setdefault(name, set()).add(number)
 
 
-def _names_of(
-    resource: JsonObject, type_: str, entry: JsonObject | None, outer: int
-) -> Iterator[str]:
-    own = string(resource, "id")
-    if entry is None:
-        yield f"{outer}#{own or ''}"
-    else:
-        yield f"{outer}#"
-        url = string(entry, "fullUrl")
-        if url:
-            yield _spelt(url)
-        if own:
-            yield f"{type_}/{own}"
-    identifier = resource.get("identifier")
-    borne = identifier if isinstance(identifier, list) else [identifier]
-    for each in borne:
-        link = link_of(each) if isinstance(each, dict) else None
-        if link:
-            yield link
+def _parties(found: Sequence[Item]) -> frozenset[str]:
+    """List the names of organisations in the places for them; nothing sealed adds to it."""
+    return frozenset(
+        key
+        for item in found
+        if not item.restrictions
+        for link in read_item({n: item.resource.get(n) for n in _PARTIES.get(item.type, ())}).links
+        if is_by_number(link)
+        for key in keys_of(link, item.number)
+    )
 
 
-def _leads(item: Item, names: Mapping[str, int]) -> frozenset[int]:
-    outer = item.number if item.container is None else item.container
-    found = {_named(names, link, outer) for link in item.links}
-    return frozenset(number for number in found if number is not None and number != item.number)
+def _leads(all_: Sequence[Item], names: Mapping[str, frozenset[int]]) -> tuple[frozenset[int], ...]:
+    return tuple(
+        frozenset[int]().union(
+            *(
+                _named(names, link, item.number if item.container is None else item.container)
+                for link in item.links
+            )
+        )
+        - {item.number}
+        for item in all_
+    )
 
 
-def _named(names: Mapping[str, int], link: str, container: int) -> int | None:
-    if link.startswith("#"):
-        return names.get(f"{container}{link}")
-    whole = _spelt(link)
-    if whole in names:
-        return names[whole]
-    by_query = whole.partition("?identifier=")[2]
-    return names.get(by_query or "/".join(whole.rsplit("/", 2)[-2:]))
-
-
-def _spelt(link: str) -> str:
-    """Leave out the version; a UUID or an OID is the same in any case of its letters."""
-    whole = link.partition("/_history/")[0]
-    return whole.lower() if whole[:4].lower() == "urn:" else whole
+def _named(names: Mapping[str, frozenset[int]], link: str, container: int) -> frozenset[int]:
+    """Look a link up by the surest of its keys that anything answers to."""
+    return next(
+        (found for key in keys_of(link, container) if (found := names.get(key))), frozenset()
+    )
 
 
 def _note_meta(resource: JsonObject, found: Found) -> None:
-    for coding in objects(child(resource, "meta") or {}, "security"):
+    meta = child(resource, "meta") or {}
+    for coding in objects(meta, "security"):
         found.note(coding)
+    for coding in objects(meta, "tag"):
+        if is_label(coding):
+            found.note(coding)
 
 
 def _read(top: JsonObject, found: Found) -> None:
     """Read an object and all below it."""
-    waiting = [top]
+    waiting = [("", top)]
     while waiting:
-        node = waiting.pop()
+        under, node = waiting.pop()
+        if "url" in node:
+            _read_inline(node, found)
         for name, value in node.items():
             if name in _TELLING:
-                _read_part(name, value, node, found)
+                _read_part(name, value, node, under, found)
             if isinstance(value, dict):
-                waiting.append(value)
+                waiting.append((name, value))
             elif isinstance(value, list):
-                waiting += objects(node, name)
+                waiting += [(name, each) for each in objects(node, name)]
 
 
-def _read_part(name: str, value: Json, node: JsonObject, found: Found) -> None:
-    """Note a link, the labels of a resource, a document, or an inline label."""
-    if name in _NAMING:
-        link = _link_in(value, node)
-        if link is not None:
-            found.links.add(link)
+def _read_part(name: str, value: Json, node: JsonObject, under: str, found: Found) -> None:
+    """Note a link, the labels of a resource, or a document."""
+    if name in NAMING:
+        found.links.update(links_in(name, value, node, under))
     elif name == "resourceType":
         _read_resource(node, found)
-    elif name in _ATTACHMENTS:
+    else:
         found.is_document |= name != "photo" or node.get("resourceType") not in _PHOTOGRAPHED
-    elif node.get("url") == INLINE_LABEL:
-        found.note(value)
 
 
-def _link_in(value: Json, node: JsonObject) -> str | None:
-    """Return a link as written; for the identifier of a Reference, as `link_of` spells it."""
-    if isinstance(value, str):
-        return value
-    return link_of(value) if isinstance(value, dict) and "resourceType" not in node else None
+def _read_inline(node: JsonObject, found: Found) -> None:
+    """Note an inline label, whatever the version and protocol of its url."""
+    if spelt(string(node, "url") or "") != _INLINE:
+        return
+    coding = child(node, "valueCoding")
+    if coding is not None:
+        found.note(coding)
+    else:
+        _note_concept(child(node, "valueCodeableConcept") or {}, found)
+
+
+def _note_concept(concept: JsonObject, found: Found) -> None:
+    """Note the labels of a concept; one without a code is a label that nobody knows."""
+    for coding in objects(concept, "coding") or [{}]:
+        found.note(coding)
 
 
 def _read_resource(node: JsonObject, found: Found) -> None:
@@ -257,8 +286,7 @@ def _read_resource(node: JsonObject, found: Found) -> None:
     found.is_document |= node.get("resourceType") in _DOCUMENTS
     _note_meta(node, found)
     for concept in objects(node, "securityLabel"):
-        for coding in objects(concept, "coding"):
-            found.note(coding)
+        _note_concept(concept, found)
     code = string(node, "confidentiality")
     if code is not None:
         found.note({"system": _CONFIDENTIALITY, "code": code})

@@ -117,6 +117,12 @@ def restriction_of(coding: JsonObject) -> Restriction | None:
     return Restriction.LEGALLY_RESTRICTED if legal else Restriction.SEALED
 
 
+def is_label(coding: JsonObject) -> bool:
+    """Whether a coding that need be no label says what only a label says: more than everyday."""
+    label = label_of(coding)
+    return restriction_of(coding) is not None or (label is not None and not is_everyday(label))
+
+
 def is_everyday(label: str) -> bool:
     """Whether a label says no more than that these are health data."""
     return label in _EVERYDAY

@@ -19,16 +19,22 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 _UK_SUMMER = timedelta(hours=1)
-_CLOCK_SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much two clocks may differ."""
+
 _YEAR, _MONTH, _DAY = len("2026"), len("2026-01"), len("2026-01-01")
 _LONGEST = {_YEAR: timedelta(days=366), _MONTH: timedelta(days=31), _DAY: timedelta(days=1)}
-_NEVER = datetime.max.replace(tzinfo=UTC)
-"""Where the calendar ends: `9999-12-31` is how some systems write "for ever"."""
+_ALWAYS, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+"""Where the calendar begins and ends: `9999-12-31` is how some systems write "for ever".
+
+What lies beyond them in UTC counts as the end itself. Two instants are subtracted, which
+never fails; moving one on may.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Span:
-    """The instants that a dateTime stands for: from `first`, up to but not with `after`."""
+    """The instants that a dateTime stands for, in UTC: from `first`, up to but not with `after`."""
 
     first: datetime
     after: datetime
@@ -54,19 +60,19 @@ def is_past(text: str | None, at: datetime) -> bool | None:
         span = _span(text)
     except ValueError:
         return False
-    return False if span is None else _has_come(span.first, span.slack, at + _CLOCK_SKEW)
+    return False if span is None else _has_come(span.first, span.slack, at, CLOCK_SKEW)
 
 
 def first_instant(text: str | None) -> datetime | None:
     """Return where a dateTime begins, as an aware UTC time; None: absent or unreadable.
 
-    A year, a month or a day begins as UTC's does.
+    A year, a month or a day begins as UTC's does; what begins before the calendar, with it.
     """
     try:
         span = _span(text)
     except ValueError:
         return None
-    return span.first.astimezone(UTC) if span else None
+    return span.first if span else None
 
 
 def is_after(one: str | None, other: str | None) -> bool | None:
@@ -82,10 +88,13 @@ def is_after(one: str | None, other: str | None) -> bool | None:
     return False if first == second or _is_before(first, second) else None
 
 
-def _has_come(moment: datetime, slack: timedelta, at: datetime) -> bool | None:
-    if at >= moment:
+def _has_come(
+    moment: datetime, slack: timedelta, at: datetime, skew: timedelta = timedelta()
+) -> bool | None:
+    ahead = moment - at
+    if ahead <= skew:
         return True
-    return None if at + slack >= moment else False
+    return None if ahead <= skew + slack else False
 
 
 def _span(text: str | None) -> _Span | None:
@@ -93,7 +102,7 @@ def _span(text: str | None) -> _Span | None:
         return None
     if _TIME.fullmatch(text):
         # A fraction finer than microseconds is cut off.
-        moment, slack = datetime.fromisoformat(text), timedelta()
+        moment, slack = _in_utc(datetime.fromisoformat(text)), timedelta()
     elif _DATE.fullmatch(text):
         parts = (text + "-01-01")[:_DAY].split("-")
         year, month, day = (int(part) for part in parts)
@@ -102,6 +111,13 @@ def _span(text: str | None) -> _Span | None:
         msg = "a dateTime is a date, or a date and time with its offset"
         raise ValueError(msg)
     return _Span(first=moment, after=_following(moment, len(text)), slack=slack)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return _ALWAYS if moment.year == _ALWAYS.year else _NEVER
 
 
 def _following(first: datetime, length: int) -> datetime:

@@ -1,7 +1,7 @@
 """Objections that a GP record codes: to sharing with a third party, and the Type 1 opt-out.
 
 What enters: the resources of one message. What leaves: Objections. A code of the record counts
-wherever it stands, in an Observation, a Condition or a Flag; one that was entered in error, or a
+in any resource, as its code, its value, or a component's; one that was entered in error, or a
 Flag whose period is over, does not. A later code that takes an objection back makes it unknown,
 not gone: of sharing, nobody can tell whether both are about the same third party; of Type 1,
 the code for its withdrawal is not confirmed. A person then decides.
@@ -11,6 +11,7 @@ opt-out (replaced by the national data opt-out in 2018), and enhanced review bef
 Source: SNOMED CT UK; the sharing rules, section 3.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,8 @@ from gateway.consent.facts import Dissent
 from gateway.consent.moments import is_after, is_within
 from gateway.referral.json import JsonObject, child, objects, string
 
-_SNOMED = "http://snomed.info/sct"
+_SNOMED = re.compile(r"https?://snomed\.info/sct\b.*|urn:oid:2\.16\.840\.1\.113883\.6\.96")
+"""SNOMED CT by its URL, of whatever edition, or by its OID."""
 _DECLINED_THIRD_PARTY = "320011000000108"
 _AGREED_THIRD_PARTY = "319951000000105"
 _TYPE_1 = "827241000000103"
@@ -77,16 +79,22 @@ def dissent_against(objections: Objections, given: str | None) -> Dissent | None
 
 def _coded(resource: JsonObject, at: datetime) -> Iterator[tuple[str, str | None]]:
     """Give each SNOMED CT code of a resource that counts, with its time."""
-    if "code" not in resource or resource.get("status") in _NOT_COUNTED:
+    if resource.get("status") in _NOT_COUNTED:
         return
     period = next((child(resource, name) for name in _PERIODS if name in resource), None)
     if resource.get("resourceType") == "Flag" and is_within(period, at) is False:
         return
     time = next((string(resource, name) for name in _TIMES if name in resource), None)
-    for coding in objects(child(resource, "code") or {}, "coding"):
+    for coding in _codings(resource):
         code = string(coding, "code")
-        if coding.get("system") == _SNOMED and code is not None:
+        if code is not None and _SNOMED.fullmatch(string(coding, "system") or ""):
             yield code, time or string(period or {}, "start")
+
+
+def _codings(resource: JsonObject) -> Iterator[JsonObject]:
+    for part in (resource, *objects(resource, "component")):
+        for name in ("code", "valueCodeableConcept"):
+            yield from objects(child(part, name) or {}, "coding")
 
 
 def _times(coded: Sequence[tuple[str, str | None]], code: str) -> tuple[str | None, ...]:

@@ -80,10 +80,10 @@ consent = active                      | consent_evidence | practice | The practi
 authority = none                      | authority = proxy | practice | The practice shows by what right the signer consents for the patient.
 always                                | consent = active AND consent_recipient AND consent_purpose AND consent_in_period AND consent_evidence AND authority = self AND specific_consent | patient | The patient gives a new consent that names this recipient and this purpose.
 always                                | NOT some labels not in consent_labels | patient | The patient agrees that the labelled parts may be shared with this recipient.
-agreement in suspended, withdrawn     | agreement = active | practice | The practice reinstates its agreement with this recipient.
-sw_freeze = on                        | agreement = active AND agreement_covers | practice | The practice lifts its freeze on new agreements, then signs one with this recipient that covers the purpose.
-agreement = active                    | agreement_covers | practice | The practice widens its agreement with this recipient to the purpose.
-always                                | agreement = active AND agreement_covers | practice | The practice signs an agreement with this recipient that covers the purpose.
+agreement in suspended, withdrawn     | agreement = active | practice | The practice reinstates its agreement with this recipient, as far as the rules on signing permit.
+sw_freeze = on                        | agreement = active AND agreement_covers | practice | The practice lifts its freeze on new agreements, then signs one with this recipient that covers the purpose, as far as the rules on signing permit.
+agreement = active                    | agreement_covers | practice | The practice widens its agreement with this recipient to the purpose, as far as the rules on signing permit.
+always                                | agreement = active AND agreement_covers | practice | The practice signs an agreement with this recipient that covers the purpose, as far as the rules on signing permit.
 always                                | sw_secondary = on | practice | The practice switches sharing for secondary purposes on.
 always                                | sw_update_record = on | practice | The practice lets others write codes into its records again.
 always                                | sw_send_document = on | practice | The practice takes documents by this route again.

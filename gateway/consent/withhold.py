@@ -48,6 +48,7 @@ SILENT: Final = frozenset({Why.SEALED, Why.LEGALLY_RESTRICTED})
 class Plan:
     """What is to be taken out, by the number of the item.
 
+    In `items` no name that something else bears leads to what is to be taken out.
     `role` None: nobody is known to receive, so no minimum is known. `keeps_text`: narrative
     that says more than the data may leave. `labels` are those of what may be seen to be there.
     """
@@ -130,7 +131,7 @@ def plan_for(
     if Why.NOT_COVERED in open_.values():
         labels.add(NOT_COVERED_LABEL)
     return Plan(
-        items=items,
+        items=items.but_for(silent).but_for(open_) if silent or open_ else items,
         silent=silent,
         open=open_,
         minimum=minimum,

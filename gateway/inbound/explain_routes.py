@@ -11,7 +11,7 @@ from datetime import datetime
 
 import flask
 
-from gateway.consent.decide import Reason, Verdict
+from gateway.consent.decide import Reason
 from gateway.consent.flips import Flip
 from gateway.consent.withhold import Why
 from gateway.errors import Fault, InvalidMessageError, IssueCode
@@ -95,7 +95,7 @@ def _refused(text: str) -> InvalidMessageError:
 
 def _answer(found: Explanation) -> Iterator[Json]:
     yield from _question(found)
-    yield from _verdict(found.verdict)
+    yield from _verdict(found)
     for taken in found.withheld.taken_out if found.withheld else ():
         if taken.why in _TOLD:
             parts: list[Json] = [
@@ -123,14 +123,15 @@ def _question(found: Explanation) -> Iterator[Json]:
     yield {"name": "at", "valueInstant": instant(found.moment.at)}
 
 
-def _verdict(verdict: Verdict) -> Iterator[Json]:
+def _verdict(found: Explanation) -> Iterator[Json]:
+    verdict = found.verdict
     yield {"name": "effect", "valueCode": verdict.effect.value}
     yield {"name": "rule", "valueCode": verdict.primary_rule}
     yield {"name": "code", "valueCode": verdict.code}
     yield {"name": "policy", "valueString": verdict.policy_version}
     for ground in verdict.grounds:
         yield {"name": "ground", "valueCode": ground}
-    for duty in verdict.obligations:
+    for duty in found.duties_told:
         yield {"name": "obligation", "valueCode": duty}
     for reason in verdict.reasons:
         yield {"name": "reason", "part": [*_reason(reason)]}

@@ -74,12 +74,15 @@ def get_switches() -> flask.Response:
 @routes.put("/switches/<switch>")
 @needs(Scope.SHARING_UPDATE)
 def put_switch(switch: str) -> flask.Response:
-    """Set a switch, now or at a time."""
+    """Set a switch, now or at a time; with a freeze, tell what was taken back."""
     name, body = _switch_name(switch), read_body(_body(), SwitchBody)
     wish = SwitchWish(switch=name, value=body.value, effective_at=body.effective_at)
     done, drafted = set_switch(_practice(), wish, _word(body.reason), house().gateway)
     outcome = "changed" if done.event else "already"
-    return _told(200, outcome, {"switch": _switch(done.standing)}, drafted)
+    told: JsonObject = {"switch": _switch(done.standing)}
+    if done.taken_back:
+        told |= {"taken_back": [agreement_event_view(each) for each in done.taken_back]}
+    return _told(200, outcome, told | _note(done.note), drafted)
 
 
 @routes.get("/switches/<switch>/history")
@@ -188,10 +191,14 @@ def post_notice(notice_id: str, act: str) -> flask.Response:
 
 def _set(wish: Wish, reason: str | None) -> flask.Response:
     done, drafted = set_agreement(_practice(), wish, _word(reason), house().gateway)
-    told: JsonObject = {"agreement": _agreement(done.standing)}
+    told: JsonObject = {"agreement": _agreement(done.standing), **_note(done.note)}
     if done.objection is not None:
         told |= {"reason": done.objection.staff_text, "remedy": remedy(done.objection)}
     return _told(202 if done.objection else 200, _outcome(done), told, drafted)
+
+
+def _note(text: str | None) -> JsonObject:
+    return {"note": text} if text else {}
 
 
 def _outcome(done: AgreementSet) -> str:

@@ -14,6 +14,7 @@ from gateway.consent.agreements import (
     RESTRICTS,
     agreement_at,
     course,
+    goes_on,
     in_order,
     move_by_signing,
     require_legal,
@@ -82,13 +83,15 @@ class AgreementSet:
     """What a word on an agreement came to.
 
     `event` None: it stood so already, or `refused` says why not; nothing was written.
-    `objection` is the rule because of which it was only proposed.
+    `objection` is the rule because of which it was only proposed. `note` says what is planned
+    all the same where it stood so already, and how to cancel it.
     """
 
     event: AgreementEvent | None
     standing: AgreementStanding
     objection: Reason | None = None
     refused: AgreementRefused | None = None
+    note: str | None = None
 
 
 def set_agreement(
@@ -157,9 +160,14 @@ def change_agreement(
         document_sha256=wish.document_sha256,
     )
     if _changes_nothing(earlier, event, before):
-        return AgreementSet(event=None, standing=_standing(wish.agreement, earlier, now))
+        standing = _standing(wish.agreement, earlier, now)
+        return AgreementSet(event=None, standing=standing, note=_note(earlier, event))
     _require_possible(earlier, event, now)
-    asked = Asked() if move in RESTRICTS else ask(tx, gateway, event, before, wish.confirmed_by)
+    asked = (
+        Asked()
+        if move in RESTRICTS or _cancels(earlier, event, now)
+        else ask(tx, gateway, event, before, wish.confirmed_by)
+    )
     if asked.objection is not None:
         return _objected(tx, earlier, event, asked, before=before, now=now)
     record_agreement(tx, event)
@@ -238,7 +246,7 @@ def _counterparty(
         )
         raise NotFoundError(msg)
     if not earlier and sharing.is_taken(tx, practice.ods, wish.agreement):
-        msg = f"the id {wish.agreement} names an agreement of another practice: choose another id"
+        msg = f"the id {wish.agreement} cannot be used here: choose another id"
         raise IllegalMoveError(msg)
     return there
 
@@ -252,6 +260,31 @@ def _changes_nothing(
     if is_over or event.document_sha256 not in known:
         return False
     return course([*earlier, event]) == course(earlier)
+
+
+def _note(earlier: Sequence[AgreementEvent], wanted: AgreementEvent) -> str | None:
+    """Say what is planned after the time at which an agreement stands as wanted already."""
+    steps = [step for step in course(earlier) if step[0] > wanted.effective_at]
+    if not steps:
+        return None
+    (at, status, _, _), *_ = steps
+    how = {
+        AgreementStatus.ACTIVE: "withdraw it or sign the terms of now",
+        AgreementStatus.PROPOSED: "withdraw it",
+    }.get(status, "reinstate it")
+    return (
+        f"it is to be {status} from {at.isoformat()}, as is planned; to cancel that, {how} from"
+        " that same time"
+    )
+
+
+def _cancels(earlier: Sequence[AgreementEvent], event: AgreementEvent, now: Moment) -> bool:
+    """Whether it only takes back a plan to restrict: the agreement then never ceases.
+
+    That brings nothing into force, so the rules have nothing to say on it.
+    """
+    is_plan = event.move is AgreementMove.REINSTATED and event.effective_at > now.at
+    return is_plan and goes_on(earlier, event)
 
 
 def _require_possible(

@@ -4,8 +4,10 @@ What enters: the text of a directory file. What leaves: a plan that a person can
 once applied, new versions of the rows that changed. No row is ever edited in place. A record
 that the file does not list stays, unless ending it was asked for.
 
-Agreements and switches of the file become events. Must never: overrule by a file what a
-practice said itself, or sign by a file what a practice has frozen.
+Agreements and switches of the file become events. A file records what exists, so it signs also
+without an impact assessment, and where nobody has said whether new agreements are signed: the
+plan notes it. Must never: overrule by a file what a practice said itself or plans, or sign by a
+file what a practice has frozen.
 """
 
 import hashlib
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.consent.agreements import move_to
+from gateway.consent.agreements import RESTRICTS, in_order, move_to
 from gateway.errors import DirectoryFileError
 from gateway.journey.gateway import Gateway
 from gateway.journey.sharing import import_agreement, import_switches
@@ -35,7 +37,7 @@ from gateway.referral.directory import (
     SwitchValue,
 )
 from gateway.referral.identifiers import OdsCode
-from gateway.referral.sharing import AgreementMove, Origin
+from gateway.referral.sharing import AgreementEvent, AgreementMove, Origin
 from gateway.store import directory, sharing
 from gateway.store.engine import Reading, Transaction
 
@@ -49,13 +51,15 @@ _BRINGS_INTO_FORCE = frozenset(
 class Plan:
     """What a file would change. `missing` are there now and not in the file.
 
-    `kept` names what the practice itself has said, where the file says otherwise.
+    `kept` names what the practice itself has said, where the file says otherwise; `notes` what
+    the file signs that the practice's own word could not.
     """
 
     added: tuple[DirectoryRow, ...]
     changed: tuple[DirectoryRow, ...]
     missing: tuple[DirectoryRow, ...]
     kept: tuple[str, ...]
+    notes: tuple[str, ...]
     ends_missing: bool
     file_sha256: str
 
@@ -106,21 +110,41 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """What stands now, and which of it the practices said themselves."""
+    """What stands now, and which of it the practices said themselves.
+
+    `ending` are the agreements that a practice itself ended, or plans to end.
+    """
 
     rows: Sequence[DirectoryRow]
     own_agreements: frozenset[str]
+    ending: frozenset[str]
     own_switches: frozenset[tuple[str, Switch]]
 
 
 def _said(view: Reading | Transaction, at: datetime) -> _Said:
-    own = [e for e in sharing.all_agreement_events(view) if e.origin is not Origin.IMPORT]
+    events = sharing.all_agreement_events(view)
     own_switches = [e for e in sharing.all_switch_events(view) if e.origin is not Origin.IMPORT]
     return _Said(
         rows=directory.rows_as_of(view, at),
-        own_agreements=frozenset(event.agreement for event in own),
+        own_agreements=frozenset(e.agreement for e in events if e.origin is not Origin.IMPORT),
+        ending=_ending(events),
         own_switches=frozenset((event.practice, event.switch) for event in own_switches),
     )
+
+
+def _ending(events: Iterable[AgreementEvent]) -> frozenset[str]:
+    """Find the agreements that a practice restricted itself, now or in time to come.
+
+    What it lifted itself, and what was taken back, does not count.
+    """
+    of_each: dict[str, list[AgreementEvent]] = {}
+    for event in events:
+        of_each.setdefault(event.agreement, []).append(event)
+    last = {
+        name: [event.move for event in in_order(of_one) if event.origin is not Origin.IMPORT][-1:]
+        for name, of_one in of_each.items()
+    }
+    return frozenset(name for name, moves in last.items() if RESTRICTS.intersection(moves))
 
 
 def _compare(listed: Sequence[DirectoryRow], said: _Said, text: str, *, end_missing: bool) -> Plan:
@@ -128,17 +152,25 @@ def _compare(listed: Sequence[DirectoryRow], said: _Said, text: str, *, end_miss
     kept: list[str] = []
     wanted = [_yielding(row, now.get(row.name), said, kept) for row in listed]
     then = {row.name: row for row in wanted}
+    missing = tuple(r for name, r in now.items() if name not in then and not _is_over(r))
+    if end_missing:
+        own = [row for row in missing if _is_own(row, said)]
+        kept += [_said_itself(row) for row in own]
+        then |= {row.name: row for row in own}
+        missing = tuple(row for row in missing if row not in own)
     changed = tuple(row for name, row in then.items() if name in now and now[name] != row)
+    added = tuple(row for name, row in then.items() if name not in now)
+    result = then if end_missing else now | then
+    signed = [each for row in (*added, *changed) for each in _signed(row, now)]
     plan = Plan(
-        added=tuple(row for name, row in then.items() if name not in now),
+        added=added,
         changed=changed,
-        missing=tuple(r for name, r in now.items() if name not in then and not _is_over(r)),
+        missing=missing,
         kept=tuple(kept),
+        notes=tuple(_notes(signed, result)),
         ends_missing=end_missing,
         file_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )
-    result = then if end_missing else now | then
-    signed = [each for row in (*plan.added, *plan.changed) for each in _signed(row, now)]
     faults = sorted(
         [
             *_loose_ends(result.values()),
@@ -159,8 +191,8 @@ def _yielding(
     noun = noun_of(row.kind, row.body)
     if now is None or now == row:
         return row
-    if isinstance(noun, Agreement) and noun.id in said.own_agreements:
-        kept.append(f"agreement {row.key}: the practice itself has said how it stands")
+    if _is_own(row, said):
+        kept.append(_said_itself(row))
         return now
     there = noun_of(now.kind, now.body)
     if not isinstance(noun, Practice) or not isinstance(there, Practice):
@@ -175,11 +207,36 @@ def _yielding(
     return practice_row(row.body, {**there.switches, **noun.switches, **own})
 
 
+def _is_own(row: DirectoryRow, said: _Said) -> bool:
+    """Whether it is an agreement of which the practice itself has said something."""
+    return row.kind is Kind.AGREEMENT and row.key in said.own_agreements
+
+
+def _said_itself(row: DirectoryRow) -> str:
+    return f"agreement {row.key}: the practice itself has said how it stands"
+
+
 def _signed(row: DirectoryRow, now: Mapping[tuple[Kind, str], DirectoryRow]) -> Iterable[Agreement]:
     """Give the agreement that a row would bring into force, if it would."""
     wanted, move = _move(row, now)
     if wanted is not None and move in _BRINGS_INTO_FORCE:
         yield wanted
+
+
+def _notes(
+    signed: Iterable[Agreement], result: Mapping[tuple[Kind, str], DirectoryRow]
+) -> Iterable[str]:
+    """Name what the practice's own word could not have signed."""
+    for wanted in signed:
+        if wanted.terms.dpia_ref is None:
+            yield f"agreement {wanted.id}: signed by file without an impact assessment"
+        here = result.get((Kind.PRACTICE, wanted.practice))
+        practice = noun_of(here.kind, here.body) if here else None
+        if isinstance(practice, Practice) and Switch.NEW_AGREEMENTS not in practice.switches:
+            yield (
+                f"agreement {wanted.id}: signed by file though practice {practice.ods} has not said"
+                " whether it signs new agreements"
+            )
 
 
 def _frozen(
@@ -202,14 +259,15 @@ def _against_the_practice(signed: Iterable[Agreement], said: _Said) -> Iterable[
     ended = {
         (noun.practice, noun.counterparty): noun.id
         for noun in nouns
-        if isinstance(noun, Agreement) and noun.status is not AgreementStatus.ACTIVE
+        if isinstance(noun, Agreement)
+        and (noun.status is not AgreementStatus.ACTIVE or noun.id in said.ending)
     }
     for wanted in signed:
         own = ended.get((wanted.practice, wanted.counterparty))
         if own is not None:
             yield (
                 f"agreement {wanted.id}: the practice itself ended {own} with the same"
-                " organisation; only the practice can sign another"
+                " organisation, or plans to; only the practice can sign another"
             )
 
 

@@ -36,11 +36,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineResult:
-    """What one line came to; `fault` says why it failed, and how to mend it."""
+    """What one line came to; `fault` says why it failed, and how to mend it.
+
+    `note` says what else came of it: what a freeze took back, or a plan that stands all the same.
+    """
 
     line: BulkLine
     outcome: Outcome
     fault: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +114,10 @@ def _together(
         events: list[AgreementEvent | SwitchEvent] = []
         results = []
         for line in lines:
-            event = _applied(tx, gateway, here, lines, line, word)
-            events += [event] if event else []
-            outcome = Outcome.CHANGED if event else Outcome.ALREADY
-            results.append(LineResult(line=line, outcome=outcome))
+            written, note = _applied(tx, gateway, here, lines, line, word)
+            events += written
+            outcome = Outcome.CHANGED if written else Outcome.ALREADY
+            results.append(LineResult(line=line, outcome=outcome, note=note))
         drafted = draft_notices(tx, gateway, here, events, actor=word.actor)
         result = PracticeResult(practice=practice, lines=tuple(results), notices=len(drafted))
         if is_rehearsal:
@@ -128,8 +132,8 @@ def _applied(
     lines: Sequence[BulkLine],
     line: BulkLine,
     word: Word,
-) -> AgreementEvent | SwitchEvent | None:
-    """Apply one line; None: it stands so already.
+) -> tuple[list[AgreementEvent | SwitchEvent], str | None]:
+    """Apply one line; return what was written (nothing: it stands so already), and a note.
 
     Raises:
         _UndoError: it cannot be applied.
@@ -137,7 +141,8 @@ def _applied(
     said = replace(word, reason=line.reason or word.reason)
     try:
         if isinstance(line.change, SwitchTo):
-            return change_switch(tx, practice, _switch_wish(line, line.change), said).event
+            set_so = change_switch(tx, practice, _switch_wish(line, line.change), said)
+            return set_so.written, set_so.note or _told_back(set_so.taken_back)
         wish = _agreement_wish(line, line.change)
         done = change_agreement(tx, gateway, practice, wish, said)
     except (StateError, MessageError) as error:
@@ -146,7 +151,12 @@ def _applied(
         refused = refusal(done.objection)
         fault = f"{refused.external_text} {refused.remedy} Reason: {refused.code}."
         raise _UndoError(_failed(practice.ods, lines, line, fault), done.refused)
-    return done.event
+    return [done.event] if done.event else [], done.note
+
+
+def _told_back(taken_back: Sequence[AgreementEvent]) -> str | None:
+    names = ", ".join(event.agreement for event in taken_back)
+    return f"not signed under this freeze, taken back: {names}" if names else None
 
 
 def _switch_wish(line: BulkLine, to: SwitchTo) -> SwitchWish:
@@ -154,7 +164,12 @@ def _switch_wish(line: BulkLine, to: SwitchTo) -> SwitchWish:
 
 
 def _agreement_wish(line: BulkLine, to: AgreementTo) -> Wish:
-    return Wish(agreement=to.name, move=to.value, effective_at=line.effective_at)
+    return Wish(
+        agreement=to.name,
+        move=to.value,
+        effective_at=line.effective_at,
+        confirmed_by=line.confirmed_by,
+    )
 
 
 def _failed(

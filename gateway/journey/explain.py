@@ -15,7 +15,7 @@ from gateway.consent.facts import Action, Facts
 from gateway.consent.flips import Flips, find_flips
 from gateway.consent.gather import facts_between
 from gateway.consent.withhold import Withheld
-from gateway.errors import NotTheRequesterError
+from gateway.errors import NotFoundError, NotTheRequesterError
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey.accept import candidates_for
@@ -50,6 +50,13 @@ class Explanation:
     withheld: Withheld | None = None
     would_leave: JsonObject | None = None
     is_chosen: bool = True
+
+    @property
+    def duties_told(self) -> tuple[str, ...]:
+        """Name the duties, but for those that tell of what is withheld in silence."""
+        openly = self.withheld is None or bool(self.withheld.openly)
+        silent = {"REDACT_SILENT"} if openly else {"REDACT_SILENT", "REDACT"}
+        return tuple(duty for duty in self.verdict.obligations if duty not in silent)
 
 
 def moment_of(at: datetime | None, gateway: Gateway, *, as_known_then: bool) -> Moment:
@@ -124,6 +131,7 @@ def explain_pair(pair: Pair, gateway: Gateway, moment: Moment) -> Explanation:
     """Explain what holds between a practice and a recipient for a purpose.
 
     Raises:
+        NotFoundError: the directory had no such practice at that moment.
         ValueError: an assumed name is no fact, or its value is none of its values.
     """
     with gateway.store.reading(as_one_moment=True) as view:
@@ -143,6 +151,9 @@ def _facts_between(view: Reading, pair: Pair, moment: Moment) -> tuple[Facts, Se
     directory = DirectoryAsOf(view, moment.at)
     service = directory.service(pair.service) if pair.service else None
     parties = directory.parties(pair.practice, pair.recipient, moment)
+    if parties.practice is None:
+        msg = f"the directory had no practice {pair.practice} then: whoever runs the gateway can add it"
+        raise NotFoundError(msg)
     facts = facts_between(
         parties.practice,
         parties.provider,

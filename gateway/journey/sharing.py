@@ -5,11 +5,12 @@ the entry. Everything that changes an agreement or a switch comes through here: 
 own word, a file of many practices, and the directory.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
+from gateway.consent.agreements import moves_back, signed_under
 from gateway.errors import IllegalMoveError, MovedMeanwhileError, NotFoundError
 from gateway.ledger.entry import (
     AgreementExpired,
@@ -25,8 +26,8 @@ from gateway.ledger.entry import (
 from gateway.ledger.kinds import AgreementKind, Source
 from gateway.ledger.kinds import Switch as LedgerSwitch
 from gateway.ledger.kinds import SwitchValue as LedgerValue
-from gateway.referral.directory import Agreement, Practice, Switch
-from gateway.referral.identifiers import OdsCode
+from gateway.referral.directory import Agreement, Practice, Switch, SwitchValue
+from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment, Origin, SwitchEvent
 from gateway.store import sharing
 from gateway.store.directory import DirectoryAsOf
@@ -53,6 +54,7 @@ _ENTRIES: Mapping[AgreementMove, type[_Entry]] = {
     AgreementMove.EXPIRED: AgreementExpired,
 }
 _T = TypeVar("_T")
+_FROZEN = "Taken back: no new agreement is signed from then on (new_agreements is off)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +146,12 @@ def record_agreement(tx: Transaction, event: AgreementEvent) -> None:
     )
 
 
-def record_switch(tx: Transaction, event: SwitchEvent) -> None:
-    """Append an event on a switch."""
+def record_switch(tx: Transaction, event: SwitchEvent) -> tuple[AgreementEvent, ...]:
+    """Append an event on a switch.
+
+    A freeze of new agreements takes back what is planned to be signed while it lasts.
+    Returns: for each agreement so touched, the event after which it stands as before.
+    """
     sharing.add_switch_event(tx, event)
     tx.record(
         SwitchChanged(
@@ -158,6 +164,39 @@ def record_switch(tx: Transaction, event: SwitchEvent) -> None:
             source=Source(event.origin),
         )
     )
+    is_freeze = event.switch is Switch.NEW_AGREEMENTS and event.value is SwitchValue.OFF
+    return tuple(_take_back(tx, event)) if is_freeze else ()
+
+
+def _take_back(tx: Transaction, freeze: SwitchEvent) -> Iterator[AgreementEvent]:
+    """Take back each signing and widening that is planned to take effect under a freeze.
+
+    All that was recorded to thaw later is taken back with the freeze, so it has no end yet.
+    """
+    of_each: dict[AgreementId, list[AgreementEvent]] = {}
+    for event in sharing.agreement_events(tx, freeze.practice):
+        of_each.setdefault(event.agreement, []).append(event)
+    for name in sorted(of_each):
+        events = of_each[name]
+        now = present(events, freeze.recorded_at).at
+        while found := signed_under(events, freeze.effective_at, now):
+            signed, before = found
+            for move in moves_back(before):
+                events.append(
+                    replace(
+                        signed,
+                        seq=sharing.next_seq(events),
+                        move=move,
+                        terms=before.terms if before else signed.terms,
+                        recorded_at=now,
+                        actor=freeze.actor,
+                        origin=freeze.origin,
+                        reason=_FROZEN,
+                        document_sha256=None,
+                    )
+                )
+                record_agreement(tx, events[-1])
+            yield events[-1]
 
 
 def import_agreement(

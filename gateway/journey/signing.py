@@ -3,12 +3,12 @@
 What enters: the event that would bring it into force, in an open transaction. What leaves: no
 objection, or the reason that counts with the ledger entry of the refusal. Signing, renewing and
 reinstating all come through here; reinstating is a renewal of the same terms. Source: rules R23
-to R23c and ground G5.
+to R23c and ground G5. Where the terms were never in force, reinstating them is signing them.
 """
 
 from dataclasses import dataclass
 
-from gateway.consent.agreements import change_of, facts_of_signing
+from gateway.consent.agreements import change_of, facts_of_signing, was_in_force
 from gateway.consent.decide import Effect, Reason, SpineCode, decide
 from gateway.consent.facts import AgreementChange
 from gateway.consent.switches import positions_at
@@ -54,7 +54,7 @@ def ask(
     A freeze that is known, or may be, does not stop an unchanged renewal that somebody answers
     for; a missing impact assessment does.
     """
-    change = _change(event, before)
+    change = _change(tx, event, before)
     is_now = event.effective_at <= event.recorded_at
     then = Moment(at=event.effective_at, is_now=is_now)
     freeze = positions_at(sharing.switch_events(tx, event.practice), then)
@@ -98,9 +98,11 @@ def remedy(objection: Reason) -> str:
     return objection.remedy
 
 
-def _change(event: AgreementEvent, before: Agreement | None) -> AgreementChange:
+def _change(tx: Transaction, event: AgreementEvent, before: Agreement | None) -> AgreementChange:
     if event.move is AgreementMove.REINSTATED:
-        return AgreementChange.RENEWAL
+        earlier = sharing.events_on(tx, event.practice, event.agreement)
+        is_known = was_in_force(earlier, event.terms, event.effective_at)
+        return AgreementChange.RENEWAL if is_known else AgreementChange.NEW
     return change_of(before, event.terms)
 
 

@@ -2,7 +2,8 @@
 
 What enters: a practice's word on one switch. What leaves: an event with its ledger entry and,
 where the ICB is to be told, the draft of a notice, all in one transaction; or that it stands so
-already. Must never: let through more from a time that is past. Deliveries read the switches at
+already. Must never: let through more from a time that is past, or leave standing under a freeze
+what was to be signed then. Deliveries read the switches at
 their release, so nothing more is to be done for a change to count.
 """
 
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.consent.agreements import RESTRICTS
 from gateway.consent.switches import can_stand, course, in_order, permits_more, positions_at
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.journey.gateway import Gateway
@@ -27,7 +29,7 @@ from gateway.journey.sharing import (
 from gateway.referral.directory import Practice, Switch, SwitchValue
 from gateway.referral.identifiers import OdsCode
 from gateway.referral.notices import Notice
-from gateway.referral.sharing import Moment, SwitchEvent
+from gateway.referral.sharing import AgreementEvent, Moment, SwitchEvent
 from gateway.store import sharing
 from gateway.store.engine import Transaction
 
@@ -52,10 +54,22 @@ class SwitchStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchSet:
-    """What a word on a switch came to. `event` None: it stood so already, nothing was written."""
+    """What a word on a switch came to. `event` None: it stood so already, nothing was written.
+
+    `taken_back` are the events that took back, with a freeze, what was to be signed under it.
+    `note` says what is planned all the same, and how to cancel it.
+    """
 
     event: SwitchEvent | None
     standing: SwitchStanding
+    taken_back: tuple[AgreementEvent, ...] = ()
+    note: str | None = None
+
+    @property
+    def written(self) -> list[AgreementEvent | SwitchEvent]:
+        """The events that may call for a notice: an agreement that goes on calls for none."""
+        ended = [event for event in self.taken_back if event.move in RESTRICTS]
+        return [self.event, *ended] if self.event else []
 
 
 def set_switch(
@@ -66,7 +80,8 @@ def set_switch(
     --- one transaction ---
     1. Lock the practice; read the events on the switch.
     2. Say so where it stands that way already; refuse more from a time that is past.
-    3. Write the event and its entry; draft the notice that is due.
+    3. Write the event and its entry; a freeze takes back what is to be signed under it.
+    4. Draft the notices that are due.
     --- end ---
 
     Raises:
@@ -80,8 +95,7 @@ def set_switch(
         with gateway.store.transaction(gateway.clock()) as tx:
             here = enter(tx, practice)
             done = change_switch(tx, here, wish, word)
-            events = [done.event] if done.event else []
-            return done, draft_notices(tx, gateway, here, events, actor=word.actor)
+            return done, draft_notices(tx, gateway, here, done.written, actor=word.actor)
 
     return once_more(act)
 
@@ -108,12 +122,14 @@ def change_switch(tx: Transaction, practice: Practice, wish: SwitchWish, word: W
         reason=word.reason,
     )
     if course([*earlier, event]) == course(earlier):
-        return SwitchSet(event=None, standing=_standing(wish.switch, earlier, now))
+        standing = _standing(wish.switch, earlier, now)
+        return SwitchSet(event=None, standing=standing, note=_note(earlier, event))
     stood = [positions_at(earlier, moment).get(wish.switch) for moment in (then, now)]
     if any(permits_more(each.value if each else None, wish.value) for each in stood):
         refuse_past(event.effective_at, now)
-    record_switch(tx, event)
-    return SwitchSet(event=event, standing=_standing(wish.switch, [*earlier, event], now))
+    taken_back = record_switch(tx, event)
+    standing = _standing(wish.switch, [*earlier, event], now)
+    return SwitchSet(event=event, standing=standing, taken_back=taken_back)
 
 
 def switches_of(practice: OdsCode, gateway: Gateway) -> list[SwitchStanding]:
@@ -154,6 +170,18 @@ def _require_position(wish: SwitchWish) -> None:
         raise InvalidMessageError(
             Fault(code=IssueCode.CODE_INVALID, expression="value", diagnostics=text)
         )
+
+
+def _note(earlier: Sequence[SwitchEvent], wanted: SwitchEvent) -> str | None:
+    """Say what is planned after the time at which a switch stands as wanted already."""
+    steps = [step for step in course(earlier) if step[0] > wanted.effective_at]
+    if not steps:
+        return None
+    (at, value), *_ = steps
+    return (
+        f"it is to be {value} from {at.isoformat()}, as is planned; to cancel that, set it to"
+        f" {wanted.value} from that same time"
+    )
 
 
 def _on_one(events: Sequence[SwitchEvent], switch: Switch) -> list[SwitchEvent]:

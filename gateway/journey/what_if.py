@@ -144,7 +144,8 @@ def _with_agreement(
     def redrafted(kept: Kept, facts: Facts) -> Facts:
         if kept.provider != counterparty:
             return facts
-        stood = agreements_at(between, Moment(at=kept.decided_at, is_now=True))
+        then = Moment(at=kept.decided_at, known_at=kept.decided_at)
+        stood = agreements_at(between, then)
         return with_agreements(
             facts, [replace(a, status=status) if a.id == agreement else a for a in stood]
         )

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 from gateway.consent.switches import can_stand
@@ -20,8 +21,11 @@ from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.instants import read_instant
 from gateway.referral.sharing import AgreementMove
 
-COLUMNS = ("practice", "what", "name", "value", "effective_at", "reason")
-_MAY_LACK = frozenset({"effective_at", "reason"})
+COLUMNS = ("practice", "what", "name", "value", "effective_at", "reason", "confirmed_by")
+_MAY_LACK = frozenset({"effective_at", "reason", "confirmed_by"})
+MOST_LINES = 50_000
+"""Changes in one file. Our choice: seven for each practice of England, and no file by mistake."""
+
 _MOVES: Mapping[str, AgreementMove] = {
     "withdraw": AgreementMove.WITHDRAWN,
     "suspend": AgreementMove.SUSPENDED,
@@ -54,20 +58,24 @@ Change: TypeAlias = SwitchTo | AgreementTo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkLine:
-    """One line: from when a practice's switch or agreement is to stand otherwise, and why."""
+    """One line: from when a practice's switch or agreement is to stand otherwise, and why.
+
+    `confirmed_by` says on whose authority an agreement is renewed while sign-up is frozen.
+    """
 
     number: int
     practice: OdsCode
     change: Change
     effective_at: datetime | None
     reason: str | None
+    confirmed_by: str | None
 
 
 def read_bulk_file(body: bytes) -> list[BulkLine]:
     """Read a whole file.
 
     Raises:
-        InvalidMessageError: every fault of its form, each at its line.
+        InvalidMessageError: every fault of its form, each at its line; or that it is too long.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -89,6 +97,7 @@ def read_bulk_file(body: bytes) -> list[BulkLine]:
 def _lines(text: str, faults: list[Fault]) -> Iterator[BulkLine]:
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: dict[str, int] | None = None
+    count = 0
     try:
         for row in rows:
             cells = [cell.strip() for cell in row]
@@ -97,6 +106,10 @@ def _lines(text: str, faults: list[Fault]) -> Iterator[BulkLine]:
             if header is None:
                 header = _header(cells, rows.line_num)
                 continue
+            count += 1
+            if count > MOST_LINES:
+                text = f"the file has more than {MOST_LINES:,} changes: apply it in parts"
+                raise InvalidMessageError(_fault(rows.line_num, text))
             found = _line(header, cells, rows.line_num, faults)
             if found is not None:
                 yield found
@@ -107,11 +120,13 @@ def _lines(text: str, faults: list[Fault]) -> Iterator[BulkLine]:
 
 def _header(cells: list[str], number: int) -> dict[str, int]:
     names = [cell.lower() for cell in cells]
+    while not names[-1]:  # A spreadsheet writes empty columns at the end; here one is not empty.
+        names.pop()
     required = set(COLUMNS) - _MAY_LACK
     if not required <= set(names) <= set(COLUMNS) or len(set(names)) < len(names):
         text = (
-            f"the header is {','.join(COLUMNS)}, parted by commas; effective_at and reason may be"
-            " left out"
+            f"the header is {','.join(COLUMNS)}, parted by commas; effective_at, reason and"
+            " confirmed_by may be left out"
         )
         raise InvalidMessageError(_fault(number, text))
     return {name: place for place, name in enumerate(names)}
@@ -120,7 +135,7 @@ def _header(cells: list[str], number: int) -> dict[str, int]:
 def _line(
     header: Mapping[str, int], cells: list[str], number: int, faults: list[Fault]
 ) -> BulkLine | None:
-    if len(cells) != len(header):
+    if len(cells) < len(header) or any(cells[len(header) :]):
         text = (
             f"it has {len(cells)} cells and the header {len(header)}: put a cell that contains a"
             " comma in quotes"
@@ -131,9 +146,12 @@ def _line(
     found: list[Fault] = []
     practice = _read(OdsCode, row["practice"], number, found)
     change = _read(_change, (row["what"], row["name"], row["value"]), number, found)
-    at, why = row.get("effective_at"), row.get("reason")
+    at, why, who = row.get("effective_at"), row.get("reason"), row.get("confirmed_by")
     effective_at = _read(read_instant, at, number, found) if at else None
-    reason = _read(_reason, why, number, found) if why else None
+    reason = _read(partial(_words, "reason"), why, number, found) if why else None
+    confirmed_by = _read(partial(_words, "confirmed_by"), who, number, found) if who else None
+    if confirmed_by and isinstance(change, SwitchTo):
+        found.append(_fault(number, "confirmed_by is for reinstating an agreement: leave it empty"))
     faults += found
     if practice is None or change is None or found:
         return None
@@ -143,6 +161,7 @@ def _line(
         change=change,
         effective_at=effective_at,
         reason=reason,
+        confirmed_by=confirmed_by,
     )
 
 
@@ -154,11 +173,11 @@ def _read(read: Callable[[_Cell], _T], cell: _Cell, number: int, faults: list[Fa
         return None
 
 
-def _reason(text: str) -> str:
+def _words(column: str, text: str) -> str:
     try:
         return read_reason(text)
     except ValueError as error:
-        msg = f"the reason {error}"
+        msg = f"the {column} {error}"
         raise ValueError(msg) from None
 
 
@@ -201,6 +220,4 @@ def _contradictions(lines: Iterable[BulkLine]) -> Iterator[Fault]:
 
 
 def _fault(number: int, text: str) -> Fault:
-    return Fault(
-        code=IssueCode.VALUE, expression=f"line {number}", diagnostics=f"line {number}: {text}"
-    )
+    return Fault(code=IssueCode.VALUE, expression=f"line {number}", diagnostics=text)

@@ -118,5 +118,4 @@ def signatories(items: Items) -> frozenset[int]:
 def _under(items: Items, item: Item, resource: JsonObject, names: Iterable[str]) -> set[int]:
     outer = item.number if item.container is None else item.container
     part: dict[str, Json] = {name: resource[name] for name in names if name in resource}
-    found = {items.named(link, outer) for link in read_item(part).links}
-    return {number for number in found if number is not None}
+    return {number for link in read_item(part).links for number in items.named(link, outer)}

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from gateway.errors import DirectoryFileError
 from gateway.mapping.directory_records import (
+    STORED,
     AgreementRow,
     ClientRow,
     CommissionerRow,
@@ -143,8 +144,8 @@ def agreement_row(agreement: nouns.Agreement) -> DirectoryRow:
     """Write an agreement as a file of the directory would."""
     terms = agreement.terms
     told = {name: getattr(terms, name) for name in nouns.Terms.__dataclass_fields__}
-    row = AgreementRow(
-        **told
+    row = AgreementRow.model_validate(
+        told
         | {
             "id": agreement.id,
             "practice": agreement.practice,
@@ -153,7 +154,8 @@ def agreement_row(agreement: nouns.Agreement) -> DirectoryRow:
             "name": None if terms.name == agreement.id else terms.name,
             "purposes": list(terms.purposes),
             "data_classes": list(terms.data_classes),
-        }
+        },
+        context=STORED,
     )
     return _row_of(Kind.AGREEMENT, row)
 
@@ -172,4 +174,4 @@ def _row_of(kind: Kind, row: Row) -> DirectoryRow:
 @lru_cache(maxsize=4096)
 def noun_of(kind: Kind, body: str) -> Noun:
     """Read one stored row. Rows never change in place, so what was read once is kept."""
-    return _MODELS[kind].model_validate_json(body).noun()
+    return _MODELS[kind].model_validate_json(body, context=STORED).noun()

@@ -15,10 +15,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
     model_validator,
 )
 
 from gateway.consent.switches import can_stand
+from gateway.mapping.free_words import refuse_nhs_number
 from gateway.referral import directory as nouns
 from gateway.referral.identifiers import (
     USE_CASE_SYSTEM,
@@ -73,6 +75,16 @@ def in_order(
 Ods = Annotated[str, _parsed(OdsCode)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+STORED = "stored"
+"""The context in which a record is read that was checked when it was written."""
+
+
+def _names_no_patient(text: str, info: ValidationInfo) -> str:
+    return text if info.context == STORED else refuse_nhs_number(text)
+
+
+Words = Annotated[Text, AfterValidator(_names_no_patient)]
+DataClass = Annotated[Code, AfterValidator(_names_no_patient)]
 SwitchValue = Annotated[nouns.SwitchValue, BeforeValidator(_on_or_off)]
 
 
@@ -235,18 +247,21 @@ class ServiceRow(Row):
 
 
 class AgreementTerms(BaseModel):
-    """What an agreement says, as people write it: of lists, order and repeats mean nothing."""
+    """What an agreement says, as people write it: of lists, order and repeats mean nothing.
+
+    No text of it may hold an NHS number, unless it is read from the store.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Text | None = None
+    name: Words | None = None
     kind: nouns.AgreementKind
     purposes: Annotated[list[nouns.Purpose], Field(min_length=1), AfterValidator(_once_in_order)]
-    data_classes: Annotated[list[Code], AfterValidator(_once_in_order)] = []
-    gdpr_basis: Text | None = None
+    data_classes: Annotated[list[DataClass], AfterValidator(_once_in_order)] = []
+    gdpr_basis: Words | None = None
     confidentiality_basis: nouns.ConfidentialityBasis | None = None
-    dpia_ref: Text | None = None
-    processor: Text | None = None
+    dpia_ref: Words | None = None
+    processor: Words | None = None
     notice_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     is_statutory: bool = False
     ends_on: date | None = None

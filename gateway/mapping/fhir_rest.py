@@ -12,7 +12,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from gateway.consent.items import LINKS
+from gateway.consent.links import LINKS
 from gateway.consent.rules import handling_labels
 from gateway.fhir.references import Index, index
 from gateway.mapping.outgoing import Notice, Outgoing
@@ -143,8 +143,10 @@ def _rewritten(value: JsonObject, rewrites: Mapping[str, str]) -> JsonObject:
         elif isinstance(node, dict):
             for key in LINKS & node.keys():
                 link = node[key]
-                if isinstance(link, str) and link in rewrites:
-                    node[key] = rewrites[link]
+                if isinstance(link, str):
+                    node[key] = rewrites.get(link, link)
+                elif isinstance(link, list):
+                    node[key] = [rewrites.get(e, e) if isinstance(e, str) else e for e in link]
             waiting.extend(node.values())
     return value
 

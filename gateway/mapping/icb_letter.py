@@ -17,8 +17,10 @@ from gateway.mapping.london import say_day, say_time
 from gateway.referral.directory import Switch, SwitchValue
 from gateway.referral.notices import About, AgreementAct, AgreementTold, NoticeKind, Organisation
 
-TEMPLATE: Final = 1
-"""The number of this wording."""
+TEMPLATE: Final = 2
+"""The number of the wording of new letters. 2 asks processors to stop by what is on record."""
+
+_KNOWN: Final = frozenset({1, TEMPLATE})
 
 _SUBJECTS = {
     NoticeKind.WITHDRAW_SECONDARY: "Sharing of patient data for secondary purposes stops",
@@ -55,7 +57,7 @@ def letter(about: About) -> str:
     Raises:
         ValueError: the notice is of a wording that is not known here.
     """
-    if about.template != TEMPLATE:
+    if about.template not in _KNOWN:
         msg = f"the wording {about.template} of a notice is not known here"
         raise ValueError(msg)
     return _template().substitute(
@@ -121,14 +123,31 @@ def _on_withdrawal(about: About) -> list[str]:
            " the kind mixed is withdrawn or suspended as a whole, direct care goes on without"
            " it."),
         _h("The processor"),
-        _p("Please instruct each processor named here to stop extracting data from our system at"
+        _p(f"Please instruct {_whom(about)} to stop extracting data from our system at"
            " that time, and confirm to us in writing the date and time of the last extract."),
         *_wanted(about),
         _h("When it might be taken up again"),
-        _p("Once we have those documents we will look at each agreement by itself. We share again"
+        _p(f"Once we have those documents we will look at {_what(about)}. We share again"
            " only when we have said so in writing; silence, a renewal or a change of supplier"
            " reinstates nothing."),
     ]  # fmt: skip
+
+
+def _whom(about: About) -> str:
+    """Say who is to stop: those who are named, and whoever works where nobody is."""
+    named = [each.processor is not None for each in about.agreements]
+    if about.template == 1 or (named and all(named)):
+        return "each processor named here"
+    if any(named):
+        return "each processor named here, and whoever else processes data under these agreements,"
+    if named:
+        return "whoever processes data under these agreements (we have no record of who does)"
+    return "whoever extracts data for secondary purposes on your behalf"
+
+
+def _what(about: About) -> str:
+    is_listed = about.template == 1 or about.agreements
+    return "each agreement by itself" if is_listed else "this again"
 
 
 def _on_freeze(about: About) -> list[str]:

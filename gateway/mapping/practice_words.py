@@ -2,7 +2,7 @@
 
 What enters: a tree of JSON or YAML, or a text. What leaves: checked values, or every fault with
 its place. A field that is not known is refused, so that a misspelt one is noticed. Must never:
-repeat what was written, or let an NHS number into a reason.
+repeat what was written, or let an NHS number into what is written freely.
 """
 
 import re
@@ -15,15 +15,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.mapping.directory_records import AgreementTerms
+from gateway.mapping.free_words import refuse_nhs_number
 from gateway.referral.directory import SwitchValue
-from gateway.referral.identifiers import NhsNumber, OdsCode
+from gateway.referral.identifiers import OdsCode
 from gateway.referral.instants import read_instant
 
 LONGEST_REASON = 500
 """Characters of a reason."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_TEN_DIGITS = re.compile(r"(?<![0-9])[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}(?![0-9])")
 _MESSAGES = {
     "missing": "is required",
     "extra_forbidden": "is not known here",
@@ -59,11 +59,7 @@ def read_reason(text: str) -> str:
     if not 0 < len(text) <= LONGEST_REASON or _UNPRINTABLE.search(text):
         msg = f"is 1 to {LONGEST_REASON} printable characters on one line"
         raise ValueError(msg)
-    numbers = (NhsNumber(found.group()) for found in _TEN_DIGITS.finditer(text))
-    if any(number.checks for number in numbers):
-        msg = "holds what looks like an NHS number: name no patient here"
-        raise ValueError(msg)
-    return text
+    return refuse_nhs_number(text)
 
 
 def _is_printable(text: str) -> str:

@@ -74,8 +74,8 @@ class Remainder:
         outer = self._outer(number)
 
         def is_gone(link: str) -> bool:
-            target = self.items.named(link, outer)
-            return target is not None and target not in self.here
+            targets = self.items.named(link, outer)
+            return bool(targets) and targets.isdisjoint(self.here)
 
         return is_gone
 
@@ -91,8 +91,8 @@ class Remainder:
             return False
         self.here[number] = left
         outer = self._outer(number)
-        targets = {self.items.named(link, outer) for link in read_item(left).links}
-        self.leads[number] &= frozenset(n for n in targets if n is not None)
+        links = read_item(left).links
+        self.leads[number] &= frozenset(n for link in links for n in self.items.named(link, outer))
         self.taken_out.append(TakenOut(type=self.items.all[number].type, why=Why.NOT_MINIMUM))
         return True
 

@@ -274,7 +274,7 @@ def _add_version(
 
 
 def _held(view: Reading | Transaction, seen: Sequence[Row[Any]]) -> HeldConsent:
-    """Read the newest of the versions that are seen; the others lend their names only."""
+    """Read the newest of the versions that are seen; the others lend what they were about."""
     key = _opened(view, seen[0])
     trees: list[JsonObject] = [read_resource(_body(view, row, key)) for row in seen]
     newest = seen[-1]
@@ -285,6 +285,7 @@ def _held(view: Reading | Transaction, seen: Sequence[Row[Any]]) -> HeldConsent:
         effective_at=newest.effective_at,
         recorded_at=newest.recorded_at,
         names=frozenset().union(*(names_of(tree) for tree in trees)),
+        earlier=tuple(standing(tree) for tree in trees[:-1]),
     )
 
 

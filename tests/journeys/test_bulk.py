@@ -107,6 +107,21 @@ def test_what_the_rules_refuse_undoes_the_practice_and_is_on_record(house: House
     assert values(house, "G99001") == {"new_agreements": "on"}
 
 
+def test_a_line_reinstates_under_a_freeze_where_somebody_answers_for_it(house: House) -> None:
+    set_to(house, "new_agreements", "on")
+    sign(house)
+    lines = (
+        b"practice,what,name,value,confirmed_by\nG99001,agreement,dsa-eval,suspend,\n"
+        b"G99001,switch,new_agreements,off,\n"
+    )
+    list(apply_lines(read_bulk_file(lines), OPERATOR, house.gateway, is_rehearsal=False))
+    again = (
+        b"practice,what,name,value,confirmed_by\nG99001,agreement,dsa-eval,reinstate,the partners\n"
+    )
+    results = list(apply_lines(read_bulk_file(again), OPERATOR, house.gateway, is_rehearsal=False))
+    assert outcomes(results) == {"G99001": ["changed"]}
+
+
 def test_a_rehearsal_says_what_it_would_come_to_and_writes_nothing(house: House) -> None:
     set_to(house, "new_agreements", "on")
     sign(house)

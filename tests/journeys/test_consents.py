@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -425,6 +426,77 @@ def test_what_is_replayed_after_a_withdrawal_does_not_leave(house: House) -> Non
     work(house)
     assert house.destination.received == []
     assert entries(house, "decision.made")[-1]["effect"] == "DENY"
+
+
+def test_a_consent_from_the_future_does_not_beat_the_withdrawal_of_the_same_instant(
+    house: House,
+) -> None:
+    own = register(house, to_register("C-1"))
+    later(house, minutes=10)
+    withdraw(house, own)
+    for ahead in ("2026-11-22T09:14:59Z", "2026-11-22T23:14:59+14:00"):
+        name = [{"system": NAMES, "value": "C-1"}]
+        mine = consent() | {"identifier": name, "dateTime": ahead}
+        answer = house.post("/ServiceRequest", service_request(consents=[mine]))
+        assert answer.status_code == 202, ahead
+    assert house.destination.received == []
+
+
+def test_a_withdrawal_that_names_another_provider_still_withdraws_for_the_first(
+    house: House,
+) -> None:
+    own = register(house)
+    elsewhere = to_register(to="RX909")["provision"]
+    assert change(house, own, status="inactive", provision=elsewhere).status_code == 200
+    assert [each["status"] for each in seen(house, NOW)[0].earlier] == ["active"]
+    assert house.post("/ServiceRequest", service_request()).status_code == 202
+    assert house.post("/ServiceRequest", service_request(consents=[])).status_code == 403
+
+
+def test_a_form_in_the_message_is_met_by_the_signed_one_in_the_register(house: House) -> None:
+    form = consent() | {"status": "proposed"}
+    assert house.post("/ServiceRequest", service_request(consents=[form])).status_code == 202
+    later(house, minutes=5)
+    register(house, to_register("C-1"))
+    replay_referral(the_referral(house).reference, house.gateway)
+    work(house)
+    assert len(house.destination.received) == 1
+
+
+@pytest.mark.parametrize("offset", ["Z", "+14:00", "-14:00"])
+def test_the_ends_of_the_calendar_are_no_failure_of_ours(house: House, offset: str) -> None:
+    first, last = f"0001-01-01T00:00:00{offset}", f"9999-12-31T23:59:59{offset}"
+    own = register(house, to_register("C-1", dateTime=first))
+    assert change(house, own, dateTime=first, status="inactive").status_code == 200
+    assert change(house, own, dateTime=last).status_code == 400
+    assert house.post("/Consent", to_register("C-2", dateTime=last)).status_code == 400
+    for end in (first, last):
+        for changes in ({"dateTime": end}, {"provision": of_period(start=end, end=end)}):
+            mine = service_request(consents=[consent() | changes])
+            assert house.post("/ServiceRequest", mine).status_code < 500, changes
+
+
+@pytest.mark.parametrize("offset", ["Z", "+14:00", "-14:00"])
+def test_a_question_as_of_an_end_of_the_calendar_is_no_failure_of_ours(
+    house: House, offset: str
+) -> None:
+    """A time outside the calendar in UTC may be refused, and is not stumbled over."""
+    register(house)
+    for end in ("0001-01-01T00:00:00", "9999-12-31T23:59:59"):
+        asked = [
+            {"name": "resource", "resource": service_request()},
+            {"name": "at", "valueInstant": end + offset},
+            {"name": "known", "valueCode": "now"},
+        ]
+        sent = {"resourceType": "Parameters", "parameter": asked}
+        answer = house.post("/ServiceRequest/$explain", sent)
+        taken = {200} if offset == "Z" else {200, 400}
+        assert answer.status_code in taken, answer.get_data(as_text=True)
+
+
+def of_period(**bounds: str) -> dict[str, Any]:
+    provision: dict[str, Any] = consent()["provision"]
+    return provision | {"period": bounds, "dataPeriod": bounds}
 
 
 def test_a_proxy_in_the_register_holds_as_one_in_a_message_does(house: House) -> None:

@@ -13,12 +13,15 @@ from gateway.consent.draft import policy_text, read_policy
 from gateway.errors import NotFoundError
 from gateway.journey.what_if import (
     Period,
+    WhatIf,
     impact_of_agreement,
     impact_of_switch,
     replay_decisions,
 )
 from gateway.referral.directory import AgreementStatus, Switch, SwitchValue
 from gateway.referral.identifiers import AgreementId, OdsCode
+from gateway.store import decisions
+from gateway.store.decisions import Kept
 from tests.builders.evidence import counts, entries, the_referral, work
 from tests.builders.house import House
 from tests.builders.messages import (
@@ -179,3 +182,33 @@ def test_a_practice_asks_for_the_impact_before_it_acts(busy: House) -> None:
 )
 def test_an_impact_is_asked_of_what_there_is(house: House, path: str, status: int) -> None:
     assert house.web.get(path, headers=house.bearer()).status_code == status
+
+
+def test_an_impact_counts_other_agreements_as_they_stood_then(busy: House) -> None:
+    first = busy.directory["agreements"][0]
+    busy.apply(agreements=[first, first | {"id": "dsa-two"}])
+    busy.clock.move(minutes=1)
+    busy.tokens.clear()
+    assert busy.post("/ServiceRequest", service_request()).status_code == 201
+    busy.clock.move(minutes=1)
+
+    def blocked_last() -> bool:
+        found = impact_of_agreement(
+            busy.gateway, recently(busy), AGREEMENT, AgreementStatus.WITHDRAWN
+        )
+        latest = max(each.decided_at for each in entries_of(found))
+        return any(each.decision.decided_at == latest for each in found.touched)
+
+    def entries_of(found: WhatIf) -> list[Kept]:
+        with busy.gateway.store.reading(as_one_moment=True) as view:
+            assert found.considered
+            period = recently(busy)
+            return list(
+                decisions.newest(
+                    view, since=period.since, until=period.until, practice=period.practice
+                )
+            )
+
+    assert not blocked_last()
+    busy.apply(agreements=[first, first | {"id": "dsa-two", "status": "withdrawn"}])
+    assert not blocked_last(), "what was withdrawn since covered it then"

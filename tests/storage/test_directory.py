@@ -1,6 +1,6 @@
 """The directory in versions: nothing is edited, and the past can be read."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from gateway.store.tables import directory_record
 from tests.builders.evidence import entries
 from tests.builders.house import House
 from tests.builders.messages import OTHER_PRACTICE, PHARMACY, PRACTICE, PROVIDER
+from tests.builders.sharing import sign
 
 ONE, THERE = OdsCode(PRACTICE), OdsCode(PROVIDER)
 
@@ -33,7 +34,7 @@ def apply(house: House, *, end_missing: bool = False, **sections: Any) -> Plan:
     return apply_directory(*plan(house, end_missing=end_missing, **sections), house.gateway)
 
 
-def agreement(house: House, **changed: str) -> list[dict[str, Any]]:
+def agreement(house: House, **changed: str | None) -> list[dict[str, Any]]:
     return [house.directory["agreements"][0] | changed]
 
 
@@ -185,6 +186,72 @@ def test_a_file_does_not_go_round_a_practice_that_withdrew(house: House) -> None
     assert again.kept == ("agreement dsa-one-oh: the practice itself has said how it stands",)
     with pytest.raises(DirectoryFileError, match="only the practice can sign another"):
         plan(house, agreements=[*agreement(house), *agreement(house, id="dsa-another")])
+
+
+def say(house: House, to: AgreementMove, at: datetime | None = None) -> None:
+    wish = Wish(
+        agreement=AgreementId("dsa-one-oh"), move=to, effective_at=at, confirmed_by="the partners"
+    )
+    set_agreement(ONE, wish, Word(actor="gp-one", origin=Origin.PRACTICE), house.gateway)
+
+
+def test_ending_what_is_missing_leaves_what_the_practice_said_itself(house: House) -> None:
+    at = house.clock.now + timedelta(days=9)
+    say(house, AgreementMove.SUSPENDED, at)
+    before = moves(house)
+    left = apply(house, agreements=[], end_missing=True)
+    assert left.kept == ("agreement dsa-one-oh: the practice itself has said how it stands",)
+    assert (left.missing, left.changes_anything) == ((), False)
+    assert moves(house) == before
+    with pytest.raises(DirectoryFileError, match="agreement dsa-one-oh: there is no provider"):
+        plan(house, agreements=[], providers=[], services=[], endpoints=[], end_missing=True)
+
+
+def test_a_file_does_not_go_round_a_withdrawal_that_is_planned(house: House) -> None:
+    at = house.clock.now + timedelta(days=3)
+    say(house, AgreementMove.WITHDRAWN, at)
+    more = [*agreement(house), *agreement(house, id="dsa-another")]
+    with pytest.raises(DirectoryFileError, match="organisation, or plans to"):
+        plan(house, agreements=more)
+
+
+def test_a_withdrawal_that_was_planned_and_lifted_holds_no_file_back(house: House) -> None:
+    at = house.clock.now + timedelta(days=3)
+    say(house, AgreementMove.WITHDRAWN, at)
+    say(house, AgreementMove.REINSTATED, at)
+    more = [*agreement(house), *agreement(house, id="dsa-another")]
+    assert [row.key for row in plan(house, agreements=more)[0].added] == ["dsa-another"]
+
+
+def test_what_a_file_signs_that_a_practice_could_not_is_noted(house: House) -> None:
+    added = agreement(house, id="dsa-another", dpia_ref=None)
+    noted, _ = plan(house, agreements=[*agreement(house), *added])
+    assert noted.notes == (
+        "agreement dsa-another: signed by file without an impact assessment",
+        (
+            "agreement dsa-another: signed by file though practice G99001 has not said whether it"
+            " signs new agreements"
+        ),
+    )
+    said = [each | {"switches": {"new_agreements": "on"}} for each in house.directory["practices"]]
+    added = agreement(house, id="dsa-another", dpia_ref="DPIA-1")
+    quiet, _ = plan(house, practices=said, agreements=[*agreement(house), *added])
+    assert quiet.notes == ()
+
+
+def test_a_file_that_freezes_takes_back_what_was_to_be_signed(house: House) -> None:
+    first, *rest = house.directory["practices"]
+    apply(house, practices=[first | {"switches": {"new_agreements": "on"}}, *rest])
+    sign(house, at=house.clock.now + timedelta(days=9))
+    house.clock.move(minutes=5)
+    apply(house, practices=[first | {"switches": {"new_agreements": "off"}}, *rest])
+    house.clock.move(days=12)
+    with house.gateway.store.reading() as view:
+        events = events_on(view, ONE, AgreementId("dsa-eval"))
+    assert [(each.move.value, each.origin.value) for each in events] == [
+        ("signed", "operator"),
+        ("withdrawn", "import"),
+    ]
 
 
 def test_an_agreement_may_be_with_who_pays(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -66,13 +67,20 @@ def test_a_service_of_the_recipient_may_be_named(run: Run) -> None:
 
 
 def test_the_past_is_asked_with_its_knowledge_and_its_rules(run: Run) -> None:
-    then = ("--at", "2020-01-01", "--known", "then")
+    then = ("--at", datetime.now(UTC).isoformat(), "--known", "then")
     told = json.loads(explained(run, *PAIR, *then, "--json").stdout)
-    assert (told["effect"], told["known_at"]) == ("DENY", "2020-01-01T00:00:00+00:00")
+    assert (told["effect"], told["known_at"]) == ("PERMIT", told["at"])
     assert "as known then" in explained(run, *PAIR, *then).output
     refused = run("consent", "explain", *PAIR, "--at", "2020-01-01", "--rules", "then")
     assert refused.exit_code == 1
     assert "no rules were in force here by then" in refused.output
+    unknown = run("consent", "explain", *PAIR, "--at", "2020-01-01")
+    assert (unknown.exit_code, "had no practice" in unknown.output) == (1, True)
+
+
+def test_an_answer_that_nothing_changes_says_so(run: Run) -> None:
+    stranger = ("--practice", PRACTICE, "--recipient", "ZZ999", "--purpose", "marketing")
+    assert "R06 DENY PURPOSE_NOT_RECOGNISED" in explained(run, *stranger).output
 
 
 @pytest.mark.parametrize(
@@ -111,6 +119,7 @@ def taken(template: Path, tmp_path: Path) -> tuple[Run, str]:
         if there.exists():
             database.with_name(database.name + suffix).write_bytes(there.read_bytes())
     house = build_house(f"sqlite:///{database}")
+    house.clock.now = datetime.now(UTC)
     answer = house.post("/ServiceRequest", service_request())
     assert answer.status_code == 201
     house.gateway.store.close()
@@ -132,7 +141,8 @@ def test_an_impact_is_shown_by_week_and_with_what_waits(taken: tuple[Run, str]) 
     since = ("--since", "2026-01-01")
     told = run("agreement", "impact", PRACTICE, "dsa-one-oh", "withdrawn", *since).output
     assert "newly blocked" in told
-    assert f"{reference}  2026-11-22  PERMIT -> DENY  +R21, queued now" in told
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    assert f"{reference}  {today}  PERMIT -> DENY  +R21, queued now" in told
     none = run("switch", "impact", PRACTICE, "shared_care", "off", *since).output
     assert "nothing would have come out otherwise" in none
     as_json = run("switch", "impact", PRACTICE, "shared_care", "off", *since, "--json").stdout
@@ -153,6 +163,10 @@ def test_a_draft_is_printed_edited_and_tried(taken: tuple[Run, str], tmp_path: P
     only = run("consent", "what-if", *asked, "--practice", PRACTICE, "--json").stdout
     assert json.loads(only)["considered"] == 1, "it waits still, so it counts"
     assert run("consent", "what-if", *asked, "--practice", "?").exit_code == 2
+    backwards = ["--policy", str(file), "--since", "2026-02-01", "--until", "2026-01-01"]
+    assert "ends before it begins" in run("consent", "what-if", *backwards).output
+    file.write_bytes(b"\xff\xfe")
+    assert "not text in UTF-8" in run("consent", "what-if", *asked).output
 
 
 def test_the_lists_of_the_opt_out_service_are_written_and_read(run: Run, tmp_path: Path) -> None:

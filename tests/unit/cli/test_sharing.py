@@ -56,6 +56,21 @@ def test_a_switch_is_set_shown_and_told_of(run: Run) -> None:
     assert "by operator (operator): Action 5" in good(run("switch", "history", "G99001"))
 
 
+def test_what_a_freeze_takes_back_and_a_plan_that_stands_are_told(run: Run, terms: Path) -> None:
+    good(run("switch", "set", "G99001", "new_agreements", "on"))
+    words = ("--file", terms, "--counterparty", "rx901", "--at", "2099-07-01")
+    good(run("agreement", "sign", "G99001", "dsa", *words))
+    text = good(run("switch", "set", "G99001", "new_agreements", "off"))
+    assert "G99001: dsa is not signed under this freeze: taken back" in text
+    good(run("switch", "set", "G99001", "new_agreements", "on", "--at", "2099-07-01"))
+    again = good(run("switch", "set", "G99001", "new_agreements", "off"))
+    assert "taken back" not in again
+    good(run("switch", "set", "G99001", "shared_care", "on"))
+    good(run("switch", "set", "G99001", "shared_care", "off", "--at", "2099-07-01"))
+    again = good(run("switch", "set", "G99001", "shared_care", "on"))
+    assert "stands so already; nothing was written\nbut it is to be off from 2099-06-30" in again
+
+
 def test_a_plan_is_shown_as_one(run: Run) -> None:
     text = good(run("switch", "set", "G99001", "shared_care", "off", "--at", "2099-07-01"))
     assert "from 2099-06-30 23:00 UTC, by operator (operator) (planned)" in text

@@ -390,10 +390,69 @@ def test_two_kinds_of_refusal_are_a_refusal() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [a_consent(status="inactive"), a_consent(status="proposed"), a_consent(_status={})]
+    "other", [a_consent(status="inactive"), a_consent(status="rejected"), a_consent(_status={})]
 )
 def test_a_permission_beside_a_consent_of_another_state_is_held(other: JsonObject) -> None:
     assert read(a_consent(), other) == NOT_UNDERSTOOD
+    assert read(a_consent(), other, a_consent(status="proposed")) == NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize("status", ["proposed", "draft"])
+def test_a_form_that_waits_for_its_signature_does_not_contradict_the_signed_one(
+    status: str,
+) -> None:
+    waiting, given = a_consent(status=status), a_consent()
+    for both_ways in ((waiting, given), (given, waiting)):
+        assert read(*both_ways) == COVERS
+        assert outcome(*both_ways) == (Effect.PERMIT, "PERMITTED")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        with_provision(period={"end": "2025-12-31"}),
+        with_provision(purpose=[]),
+        with_provision(actor=[an_actor("#role")]),
+        with_denial(actor=[an_actor()]),
+        without(a_consent(), "performer"),
+    ],
+    ids=["expired", "no purpose", "nobody known", "denied", "unsigned"],
+)
+def test_a_form_that_waits_beside_a_permission_that_does_not_cover_is_held(
+    given: JsonObject,
+) -> None:
+    assert read(given, a_consent(status="proposed")) == NOT_UNDERSTOOD
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        a_consent(policyRule=concept(ACT_CODE, "OPTOUT")),
+        without(a_consent(), "policyRule", "provision"),
+        with_denial(actor=[an_actor()]),
+        with_denial(),
+    ],
+    ids=["an opt-out", "neither in nor out", "but not to us", "but to nobody"],
+)
+def test_a_refusal_that_waits_for_its_signature_is_not_passed_over(waiting: JsonObject) -> None:
+    assert read(a_consent(), waiting | {"status": "proposed"}) == NOT_UNDERSTOOD
+
+
+def test_what_a_form_that_waits_leaves_out_of_the_data_is_left_out() -> None:
+    label = coding(ACT_CODE, "PSY")
+    waiting = with_denial(securityLabel=[label]) | {"status": "proposed"}
+    assert read(a_consent(), waiting).cover == read(with_denial(securityLabel=[label])).cover
+
+
+@pytest.mark.parametrize("status", ["rejected", "inactive"])
+def test_a_refusal_beside_a_form_that_waits_is_a_refusal(status: str) -> None:
+    refused, waiting = a_consent(status=status), a_consent(status="proposed")
+    assert read(waiting, refused) == read(refused)
+    assert decided(waiting, refused).effect is Effect.DENY
+
+
+def test_what_is_not_understood_beside_a_form_that_waits_is_held() -> None:
+    assert read(a_consent(status="proposed"), a_consent(_status={})) == NOT_UNDERSTOOD
 
 
 def test_a_permission_of_the_patient_counts_before_that_of_another() -> None:

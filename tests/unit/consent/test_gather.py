@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from gateway.consent.decide import Effect, decide
-from gateway.consent.directives import NO_CONSENT, NOT_UNDERSTOOD, ConsentReading
+from gateway.consent.directives import NO_CONSENT, NOT_UNDERSTOOD, ConsentReading, ConsentState
 from gateway.consent.facts import (
     VOCABULARY,
     Action,
@@ -56,6 +56,8 @@ from tests.builders.consent import (
     STRANGER,
     coding,
     concept,
+    read,
+    with_denial,
 )
 
 HERE, ELSEWHERE = OdsCode("A81001"), OdsCode("B82002")
@@ -127,6 +129,7 @@ class Sources:
     practice: Practice | None = PRACTICE
     agreements: Iterable[Agreement] = (AGREEMENT,)
     reading: ConsentReading = COVERS
+    purpose: str = PURPOSE
     withheld: Withheld = NOTHING_WITHHELD
     payload_hash_ok: bool | None = True
     opt_out: OptOut | None = None
@@ -135,7 +138,7 @@ class Sources:
     def facts(self) -> Facts:
         return facts_about(
             self.referral,
-            purpose=PURPOSE,
+            purpose=self.purpose,
             service=self.service,
             provider=self.provider,
             practice=self.practice,
@@ -216,6 +219,36 @@ def test_an_agreement_may_carry_section_251_support() -> None:
     terms = replace(AGREEMENT.terms, confidentiality_basis=ConfidentialityBasis.S251)
     assert Sources(agreements=[replace(AGREEMENT, terms=terms)]).facts().s251 is True
     assert Sources().facts().s251 is False
+
+
+def test_a_permission_of_one_who_cannot_be_found_in_the_register_is_uncertain() -> None:
+    nobody = replace(REFERRAL, patient=replace(PATIENT, nhs_number=None))
+    assert Sources(referral=nobody).facts().consent is None
+    assert Sources(referral=nobody, reading=NO_CONSENT).facts().consent is ConsentState.NONE
+
+
+REFUSED = replace(NO_CONSENT, state=ConsentState.REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("reading", "dissent"),
+    [
+        (NO_CONSENT, Dissent.NONE),
+        (COVERS, Dissent.NONE),
+        (REFUSED, Dissent.BEFORE_CONSENT),
+        (replace(NO_CONSENT, state=ConsentState.WITHDRAWN), Dissent.BEFORE_CONSENT),
+        (replace(COVERS, denied=True), Dissent.BEFORE_CONSENT),
+        (replace(COVERS, denied=None), None),
+        (replace(COVERS, cover=read(with_denial(dataPeriod={"start": "2018"})).cover), None),
+        (NOT_UNDERSTOOD, None),
+    ],
+)
+def test_a_consent_that_refuses_direct_care_is_heard(
+    reading: ConsentReading, dissent: Dissent | None
+) -> None:
+    facts = Sources(reading=reading, purpose=Purpose.DIRECT_CARE).facts()
+    assert facts.dissent is dissent
+    assert Sources(reading=reading).facts().dissent is Dissent.NONE
 
 
 def test_facts_of_a_pair_are_as_known_or_assumed_as_in_a_good_referral() -> None:

@@ -1,8 +1,8 @@
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.consent.moments import is_past, is_within
+from gateway.consent.moments import first_instant, is_after, is_apart, is_inside, is_past, is_within
 from gateway.referral.json import JsonObject
 
 NOON = datetime.fromisoformat("2026-06-15T12:00:00+00:00")
@@ -137,3 +137,44 @@ def test_a_date_that_is_missing_unreadable_or_to_come_is_not_past(not_past: str 
 def test_a_clock_that_is_minutes_ahead_does_not_make_a_future() -> None:
     assert is_past("2026-06-15T12:04:59Z", NOON) is True
     assert is_past("2026-06-15T12:05:01Z", NOON) is False
+
+
+@pytest.mark.parametrize("unreadable", [None, "yesterday", "2026-02-30"])
+def test_a_time_that_cannot_be_read_is_neither_later_nor_earlier(unreadable: str | None) -> None:
+    assert is_after(unreadable, "2026") is None
+    assert is_after("2026", unreadable) is None
+    assert first_instant(unreadable) is None
+
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+END = datetime.max.replace(tzinfo=UTC)
+FIRST = ["0001", "0001-01", "0001-01-01", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00-14:00"]
+LAST = ["9999", "9999-12", "9999-12-31", "9999-12-31T23:59:59+14:00", "9999-12-31T23:59:59-14:00"]
+
+
+@pytest.mark.parametrize("text", [*FIRST, *LAST])
+@pytest.mark.parametrize("at", [BEGINNING, NOON, END])
+def test_no_time_at_an_end_of_the_calendar_breaks_the_reading(text: str, at: datetime) -> None:
+    begins = first_instant(text)
+    assert begins is not None
+    assert begins.utcoffset() == timedelta()
+    assert is_past(text, at) in {True, False, None}
+    assert is_within({"start": text, "end": text}, at) in {True, False, None}
+    for other in (*FIRST, *LAST):
+        assert is_after(text, other) in {True, False, None}
+        assert is_apart((text, other), (other, text)) in {True, False}
+        assert is_inside((text, other), (other, text)) in {True, False}
+
+
+@pytest.mark.parametrize(("first", "last"), [*zip(FIRST, LAST, strict=True)])
+def test_the_ends_of_the_calendar_are_told_apart(first: str, last: str) -> None:
+    assert is_after(last, first) is True
+    assert is_after(first, last) is False
+    assert is_past(first, NOON) is True
+    assert is_past(last, NOON) is False
+    assert is_past(last, END) is True
+
+
+def test_what_lies_beyond_the_calendar_in_utc_is_its_end() -> None:
+    assert first_instant("0001-01-01T00:00:00+14:00") == BEGINNING
+    assert first_instant("9999-12-31T23:59:59-14:00") == END

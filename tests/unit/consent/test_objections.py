@@ -54,6 +54,28 @@ def test_a_flag_counts_while_its_period_lasts_and_its_start_is_its_time() -> Non
     assert found(flag(DECLINED, period=over)).dissent is False
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "http://snomed.info/sct/83821000000107",
+        "https://snomed.info/sct",
+        "urn:oid:2.16.840.1.113883.6.96",
+    ],
+)
+def test_a_refusal_counts_however_its_system_is_spelt(spelt: str) -> None:
+    refusal = coded(DECLINED)
+    refusal["code"] = {"coding": [{"system": spelt, "code": DECLINED}]}
+    assert found(refusal).dissent is True
+
+
+def test_a_refusal_counts_as_a_value_or_in_a_component() -> None:
+    concept = coded(DECLINED)["code"]
+    value: JsonObject = {"resourceType": "Observation", "valueCodeableConcept": concept}
+    component: JsonObject = {"resourceType": "Observation", "component": [{"code": concept}]}
+    assert found(value).dissent is True
+    assert found(component).dissent is True
+
+
 def test_a_code_of_another_system_is_no_objection() -> None:
     foreign = coded(DECLINED)
     foreign["code"] = {"coding": [{"system": "https://codes.example", "code": DECLINED}, {}]}

@@ -1,11 +1,13 @@
 """Which Consents count, of those sent and those held; and from when a version counts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.consent.directives import NOT_UNDERSTOOD, ConsentReading, ConsentState
 from gateway.consent.register import (
     HeldConsent,
     combine,
@@ -16,7 +18,17 @@ from gateway.consent.register import (
 from gateway.referral.identifiers import ConsentId
 from gateway.referral.json import Json, JsonObject
 from gateway.referral.model import Identifier
-from tests.builders.consent import ACT_CODE, a_consent, concept, without
+from tests.builders.consent import (
+    ACT_CODE,
+    COVERS,
+    a_consent,
+    a_provision,
+    an_actor,
+    concept,
+    of_kind,
+    read,
+    without,
+)
 
 RECEIVED = datetime(2026, 10, 14, 9, 0, tzinfo=UTC)
 EARLIER = RECEIVED - timedelta(days=5)
@@ -41,6 +53,7 @@ def held(
     effective_at: datetime | None = None,
     recorded_at: datetime = EARLIER,
     names: frozenset[Identifier] = frozenset(),
+    earlier: tuple[JsonObject, ...] = (),
     **changes: Json,
 ) -> HeldConsent:
     """The same Consent in the register; it counts from its dateTime unless that is said."""
@@ -53,6 +66,7 @@ def held(
         effective_at=effective_at or start,
         recorded_at=recorded_at,
         names=names,
+        earlier=earlier,
     )
 
 
@@ -166,6 +180,129 @@ def test_the_versions_that_count_are_named() -> None:
     mine = sent("2026-10-12")
     assert versions_used([mine], [beaten, counts], RECEIVED) == (f"{FIRST}/1",)
     assert versions_used([], [beaten, counts], RECEIVED) == (f"{FIRST}/1", f"{SECOND}/1")
+
+
+# Clocks differ.
+
+
+@pytest.mark.parametrize(
+    "ahead", ["2026-10-14T09:04:59Z", "2026-10-14T23:04:59+14:00", "2026-10-13T19:00:01-14:00"]
+)
+@pytest.mark.parametrize("ago", [timedelta(), timedelta(seconds=1), timedelta(minutes=5)])
+def test_a_consent_from_the_future_does_not_beat_what_was_just_recorded(
+    ahead: str, ago: timedelta
+) -> None:
+    at = RECEIVED - ago
+    theirs = held("2026-10-01", effective_at=at, recorded_at=at, status="inactive")
+    assert both(sent(ahead), theirs) == [sent(ahead), theirs.tree]
+    error = held("2026-10-01", recorded_at=at, status="entered-in-error")
+    assert both(sent(ahead), error) == [sent(ahead), error.tree]
+
+
+def test_a_consent_from_the_future_does_not_beat_a_withdrawal_dated_just_before() -> None:
+    date = "2026-10-14T08:59:00Z"
+    theirs = held(date, recorded_at=RECEIVED, status="inactive")
+    mine = sent("2026-10-14T09:04:59Z")
+    assert theirs.effective_at < theirs.recorded_at
+    assert both(mine, theirs) == [mine, theirs.tree]
+
+
+@pytest.mark.parametrize("date_time", ["2026-10-14T08:55:00Z", "2026-10-14T08:45:00Z"])
+def test_within_the_skew_of_a_recording_nobody_can_tell_which_is_later(date_time: str) -> None:
+    at = datetime(2026, 10, 14, 8, 50, tzinfo=UTC)
+    theirs = held("2026-10-01", effective_at=at, recorded_at=at, status="inactive")
+    assert both(sent(date_time), theirs) == [sent(date_time), theirs.tree]
+
+
+def test_beyond_the_skew_of_a_recording_the_later_counts() -> None:
+    at = datetime(2026, 10, 14, 8, 50, tzinfo=UTC)
+    theirs = held("2026-10-01", effective_at=at, recorded_at=at, status="inactive")
+    older, newer = sent("2026-10-14T08:44:59Z"), sent("2026-10-14T08:55:01Z")
+    assert both(older, theirs) == [theirs.tree]
+    assert both(newer, theirs) == [newer]
+
+
+def test_a_clock_that_is_ahead_still_gives_consent_anew_long_after_a_withdrawal() -> None:
+    theirs = held("2026-10-01", effective_at=EARLIER, status="inactive")
+    ahead = sent("2026-10-14T09:04:59Z")
+    assert both(ahead, theirs) == [ahead]
+
+
+@pytest.mark.parametrize("to_come", ["2026-10-14T09:05:01Z", "2026-12-01", "9999"])
+def test_a_consent_that_was_still_to_come_is_not_later_than_any(to_come: str) -> None:
+    """Else it would beat a withdrawal once its day has come and the referral is replayed."""
+    theirs = held("2026-10-01", effective_at=EARLIER, status="inactive")
+    assert both(sent(to_come), theirs) == [sent(to_come), theirs.tree]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "0001",
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00-14:00",
+        "9999",
+        "9999-12-31T23:59:59+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ],
+)
+def test_a_consent_dated_at_an_end_of_the_calendar_is_no_failure(end: str) -> None:
+    said = effective_from(end, "active", recorded_at=RECEIVED, earlier=())
+    assert said.utcoffset() == timedelta()
+    assert said == RECEIVED or said.year == 1
+    assert both(sent(end), held())
+    assert both(sent(), held(end))
+    assert combine([sent(end)], [held(end)], datetime.max.replace(tzinfo=UTC))
+
+
+# What a held version refuses of those before it.
+
+
+TO_STRANGER = a_provision(actor=[an_actor("urn:uuid:stranger")])
+STRANGE: JsonObject = {"url": "https://x.example/unless", "valueBoolean": True}
+
+
+def read_beside_a_message(theirs: HeldConsent) -> ConsentReading:
+    return read(*combine([without(a_consent(), "identifier")], [theirs], RECEIVED))
+
+
+@pytest.mark.parametrize(
+    "refusing",
+    [
+        {"status": "inactive"},
+        {"status": "rejected"},
+        {"policyRule": concept(ACT_CODE, "OPTOUT")},
+        {"status": "inactive", "category": of_kind("share-plan")["category"]},
+    ],
+    ids=["withdrawn", "rejected", "opted out", "withdrawn of another kind"],
+)
+def test_a_withdrawal_that_changes_the_actor_still_withdraws_for_the_old_one(
+    refusing: JsonObject,
+) -> None:
+    tree = {**sent(provision=TO_STRANGER), **refusing}
+    theirs = replace(held(earlier=(sent(),)), tree=tree)
+    alone = read(*combine([], [theirs], RECEIVED)).state
+    assert alone in {ConsentState.WITHDRAWN, ConsentState.REJECTED}
+    assert read_beside_a_message(theirs) == NOT_UNDERSTOOD
+    later = replace(theirs, earlier=(sent(), sent(provision=TO_STRANGER)))
+    assert read_beside_a_message(later) == NOT_UNDERSTOOD
+
+
+def test_a_withdrawal_all_of_whose_versions_are_about_others_is_set_aside() -> None:
+    theirs = held(earlier=(sent(provision=TO_STRANGER),), status="inactive", provision=TO_STRANGER)
+    assert read_beside_a_message(theirs) == COVERS
+
+
+def test_a_withdrawal_of_what_was_not_understood_withdraws_for_everybody() -> None:
+    odd = sent(provision=TO_STRANGER, modifierExtension=[STRANGE])
+    theirs = held(earlier=(odd,), status="inactive", provision=TO_STRANGER)
+    assert read_beside_a_message(theirs) == NOT_UNDERSTOOD
+    assert read(*combine([], [theirs], RECEIVED)).state is ConsentState.WITHDRAWN
+
+
+def test_a_version_that_permits_says_nothing_of_those_before_it() -> None:
+    theirs = held(earlier=(sent(),), provision=TO_STRANGER)
+    assert combine([], [theirs], RECEIVED) == [theirs.tree]
 
 
 @given(

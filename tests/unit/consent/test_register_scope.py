@@ -62,7 +62,7 @@ def test_what_was_said_of_others_does_not_speak_against_a_permission(
     assert read(a_consent(), refusal(status, ABOUT_OTHERS[about])) == COVERS
 
 
-@pytest.mark.parametrize("status", ["rejected", "inactive", "proposed"])
+@pytest.mark.parametrize("status", ["rejected", "inactive"])
 @pytest.mark.parametrize("about", ABOUT_US)
 def test_what_may_be_about_us_speaks_against_a_permission(about: str, status: str) -> None:
     assert read(a_consent(), refusal(status, ABOUT_US[about])) == NOT_UNDERSTOOD

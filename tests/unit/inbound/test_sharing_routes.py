@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,26 @@ def test_a_day_alone_is_midnight_in_london(door: House) -> None:
     assert [each["effective_at"] for each in told["switch"]["planned"]] == [
         "2027-06-30T23:00:00+00:00"
     ]
+
+
+def test_a_plan_that_stands_all_the_same_and_what_a_freeze_took_back_are_told(
+    tmp_path: Path,
+) -> None:
+    with embedded_house(tmp_path) as house:
+        let_share(house)
+        call(house, "PUT", "/switches/new_agreements", {"value": "on"})
+        call(
+            house, "PUT", "/switches/new_agreements", {"value": "off", "effective_at": "2027-01-09"}
+        )
+        again = call(house, "PUT", "/switches/new_agreements", {"value": "on"}).get_json()
+        assert (again["outcome"], "to cancel that" in again["note"]) == ("already", True)
+        call(house, "PUT", "/agreements/dsa-x", TERMS | {"effective_at": "2027-01-01"})
+        frozen = call(house, "PUT", "/switches/new_agreements", {"value": "off"}).get_json()
+        assert [(e["id"], e["move"]) for e in frozen["taken_back"]] == [("dsa-x", "withdrawn")]
+        planned = {"effective_at": "2027-01-01"}
+        call(house, "POST", "/agreements/dsa-one-oh/withdraw", planned)
+        told = call(house, "POST", "/agreements/dsa-one-oh/reinstate").get_json()
+        assert (told["outcome"], "reinstate it" in told["note"]) == ("already", True)
 
 
 def test_an_agreement_that_takes_effect_later_is_shown_as_planned(door: House) -> None:

@@ -3,15 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidMessageError
-from gateway.mapping.bulk_file import AgreementTo, SwitchTo, read_bulk_file
+from gateway.mapping.bulk_file import MOST_LINES, AgreementTo, SwitchTo, read_bulk_file
 
 HEADER = "practice,what,name,value,effective_at,reason"
+COLUMNS = f"{HEADER},confirmed_by"
 
 
 def faults(text: str | bytes) -> list[str]:
     with pytest.raises(InvalidMessageError) as refused:
         read_bulk_file(text.encode() if isinstance(text, str) else text)
-    return [fault.diagnostics for fault in refused.value.faults]
+    return [f"{fault.expression}: {fault.diagnostics}" for fault in refused.value.faults]
 
 
 def test_a_file_is_read_whatever_its_line_ends_blanks_and_order_of_columns() -> None:
@@ -51,6 +52,7 @@ def test_a_day_is_midnight_in_london_and_a_reason_may_hold_a_comma() -> None:
         ("G99001,switch,update_record,off,2026-12-01T09:00,", "with its offset"),
         ("G99001,switch,update_record,off,soon,", "write a day"),
         ("G99001,switch,update_record,off,,999 000 0018", "the reason holds what looks like"),
+        ("G99001,switch,update_record,off,,\uff19\uff19\uff19.000.0018", "the reason holds what"),
         ("G99001,switch,update_record,off", "it has 4 cells and the header 6"),
         ("G99001,switch,update_record,off,,a,b", "put a cell that contains a comma in quotes"),
     ],
@@ -76,7 +78,7 @@ def test_all_faults_of_a_file_are_named_at_once() -> None:
      "practice,what,name,value,when"],
 )  # fmt: skip
 def test_a_header_that_is_wrong_is_refused_with_the_right_one(header: str) -> None:
-    assert HEADER in faults(f"{header}\nG99001,switch,update_record,off\n")[0]
+    assert COLUMNS in faults(f"{header}\nG99001,switch,update_record,off\n")[0]
 
 
 @pytest.mark.parametrize("text", ["", HEADER, f"{HEADER}\n\n,,,,,\n"])
@@ -112,6 +114,39 @@ def test_a_line_twice_and_lines_at_other_times_contradict_nothing() -> None:
     assert len(read_bulk_file(text.encode())) == 4
 
 
+def test_a_line_may_say_on_whose_authority_it_reinstates() -> None:
+    line = "G99001,agreement,dsa,reinstate,,,the partners"
+    (read,) = read_bulk_file(f"{COLUMNS}\n{line}\n".encode())
+    assert read.confirmed_by == "the partners"
+    (number,) = faults(f"{COLUMNS}\nG99001,agreement,dsa,reinstate,,,999 000 0018\n")
+    assert "the confirmed_by holds what looks like" in number
+    (switch,) = faults(f"{COLUMNS}\nG99001,switch,update_record,off,,,the partners\n")
+    assert "confirmed_by is for reinstating an agreement" in switch
+
+
+def test_a_fault_says_its_line_once() -> None:
+    with pytest.raises(InvalidMessageError) as refused:
+        read_bulk_file(f"{HEADER}\nG99001,switch\n".encode())
+    (fault,) = refused.value.faults
+    assert fault.expression == "line 2"
+    assert "line" not in fault.diagnostics
+
+
+def test_empty_columns_at_the_end_are_taken_as_a_spreadsheet_writes_them() -> None:
+    text = f"{HEADER},,\nG99001,switch,update_record,off,,,,\nG99002,switch,update_record,off,,,\n"
+    assert len(read_bulk_file(text.encode())) == 2
+    (full,) = faults(f"{HEADER},,\nG99001,switch,update_record,off,,,,x\n")
+    assert "it has 8 cells" in full
+
+
+def test_a_file_that_is_too_long_is_refused_for_that_alone() -> None:
+    lines = "G99001,switch,update_record,off,,\n" * MOST_LINES
+    assert len(read_bulk_file(f"{HEADER}\n{lines}".encode())) == MOST_LINES
+    assert faults(f"{HEADER}\n!\n{lines}") == [
+        "line 50002: the file has more than 50,000 changes: apply it in parts"
+    ]
+
+
 @given(st.text(max_size=200) | st.binary(max_size=200))
 def test_any_file_is_read_or_refused_with_a_line(text: str | bytes) -> None:
     body = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
@@ -119,5 +154,5 @@ def test_any_file_is_read_or_refused_with_a_line(text: str | bytes) -> None:
     try:
         read_bulk_file(body)
     except InvalidMessageError as refused:
-        told = [fault.diagnostics for fault in refused.faults]
+        told = [str(fault.expression) for fault in refused.faults]
     assert all(each.startswith("line ") for each in told)

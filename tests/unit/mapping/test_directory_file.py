@@ -1,14 +1,20 @@
 """A directory file is read whole or refused whole, with every fault and its place."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
 import yaml
 
 from gateway.errors import DirectoryFileError
-from gateway.mapping.directory_file import Kind, noun_of, read_directory_file
-from gateway.referral.directory import Practice, Service, Switch, SwitchValue
+from gateway.mapping.directory_file import (
+    Kind,
+    agreement_row,
+    noun_of,
+    read_directory_file,
+)
+from gateway.referral.directory import Agreement, Practice, Service, Switch, SwitchValue
 from tests.builders.house import directory, key
 
 KEYS = {name: key(name) for name in ("gp-one", "gp-two", "oh-one")}
@@ -86,6 +92,26 @@ def test_all_faults_of_a_file_are_reported_at_once() -> None:
         "agreements[0].purposes",
         "clients[0].jwks.keys.0.d",
     ]
+
+
+@pytest.mark.parametrize("field", ["name", "dpia_ref", "processor", "gdpr_basis"])
+def test_no_words_of_an_agreement_hold_an_nhs_number(field: str) -> None:
+    tree = good()
+    tree["agreements"][0][field] = "for 999.000.0018"
+    (fault,) = faults(tree)
+    assert fault.startswith(f"agreements[0].{field}: ")
+    assert "name no patient" in fault
+    assert "999" not in fault
+
+
+def test_an_agreement_that_is_stored_is_read_whatever_its_words() -> None:
+    tree = good()
+    row = next(r for r in read_directory_file(yaml.safe_dump(tree)) if r.kind is Kind.AGREEMENT)
+    stored = json.dumps(json.loads(row.body) | {"dpia_ref": "999-000-0018"})
+    noun = noun_of(Kind.AGREEMENT, stored)
+    assert isinstance(noun, Agreement)
+    assert noun.terms.dpia_ref == "999-000-0018"
+    assert json.loads(agreement_row(noun).body)["dpia_ref"] == "999-000-0018"
 
 
 def test_a_code_that_yaml_read_as_a_number_must_be_quoted() -> None:

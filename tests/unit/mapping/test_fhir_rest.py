@@ -91,6 +91,15 @@ def test_a_letter_in_a_binary_is_still_found_by_its_document() -> None:
     assert document["resource"]["content"][0]["attachment"]["url"] == binary["fullUrl"]
 
 
+def test_each_address_in_a_list_of_them_is_renamed_with_its_part() -> None:
+    message = example("in", "letter")
+    request = next(e for e in message["entry"] if e["resource"]["resourceType"] == "ServiceRequest")
+    request["resource"]["instantiatesUri"] = [request["fullUrl"], "https://x.example/kept"]
+    mapped: Any = transaction_for(Outgoing(tree=message), a_referral(), a_delivery())
+    sent = mapped["entry"][1]
+    assert sent["resource"]["instantiatesUri"] == [sent["fullUrl"], "https://x.example/kept"]
+
+
 def test_the_envelope_of_a_message_is_not_forwarded() -> None:
     mapped: Any = transaction_for(
         Outgoing(tree=example("in", "message")), a_referral(), a_delivery()

@@ -41,7 +41,7 @@ RELEASED = {
     "reinstate": "ec0d9a600bba952e643f4d34641212c7ed05c5f5239a1017f08f7cc3565da00d",
     "shared-care": "05e394313425e94538bb310a263c413289a750ea638bec718cee3521028c4b14",
 }
-"""The letters of template 1. A wording that was released stays: its hash is in ledgers."""
+"""The letters of template 1, and of 2 where each processor is named. A wording that was released stays: its hash is in ledgers."""
 
 
 def shown(about: About) -> str:
@@ -55,9 +55,44 @@ def about(kind: str) -> About:
     return replace(ABOUT, kind=NoticeKind(kind), switches=(switch,), replies_to=(ABOUT.id,))
 
 
+BARE = replace(AGREEMENT, processor=None)
+WORDED = {
+    (): "whoever extracts data for secondary purposes on your behalf to stop",
+    (BARE,): "whoever processes data under these agreements (we have no record of who does) to",
+    (AGREEMENT, BARE): "each processor named here, and whoever else processes data under these",
+    (AGREEMENT,): "each processor named here to stop",
+}
+RELEASED_2 = dict(zip(WORDED, (
+    "3e5bbe8049c42114cf62be3d63c96523f50a87314f1a1de8593f8e0ef6f7ae38",
+    "7567693da8e6f22b6f74489bdac5d7988aa6f4a1040a138c82b10e69fd425178",
+    "f7528ca77eb8694407237f0bf40ca41de26ade6ada2c8808158725521d8e966a",
+    "9b91b15217dba6d404fc3589aca7c9af6b1d417f74fe74186b7eaf7a5d7b415e",
+), strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize("template", [1, 2])
 @pytest.mark.parametrize("kind", NoticeKind)
-def test_a_released_letter_never_changes(kind: NoticeKind) -> None:
-    assert letter_sha256(letter(about(kind))) == RELEASED[kind]
+def test_a_released_letter_never_changes(kind: NoticeKind, template: int) -> None:
+    assert letter_sha256(letter(replace(about(kind), template=template))) == RELEASED[kind]
+
+
+@pytest.mark.parametrize("listed", WORDED, ids=["none", "unknown", "some known", "known"])
+def test_only_a_processor_that_is_named_is_called_so(listed: tuple[AgreementTold, ...]) -> None:
+    told = replace(ABOUT, agreements=listed)
+    assert f"Please instruct {WORDED[listed]}" in shown(told)
+    assert ("look at each agreement by itself" in shown(told)) is bool(listed)
+    of_1 = shown(replace(told, template=1))
+    assert "each processor named here to stop" in of_1
+    assert "look at each agreement by itself" in of_1
+
+
+@pytest.mark.parametrize("listed", WORDED, ids=["none", "unknown", "some known", "known"])
+def test_a_released_letter_of_the_second_wording_never_changes(
+    listed: tuple[AgreementTold, ...],
+) -> None:
+    switch = SwitchTold(switch=Switch.UPDATE_RECORD, value=SwitchValue.OFF)
+    told = replace(ABOUT, template=2, agreements=listed, switches=(switch,), replies_to=(ABOUT.id,))
+    assert letter_sha256(letter(told)) == RELEASED_2[listed]
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
@@ -136,8 +171,8 @@ def test_what_is_not_known_is_said_or_left_blank() -> None:
 
 
 def test_a_wording_that_is_not_known_is_refused() -> None:
-    with pytest.raises(ValueError, match="the wording 2 of a notice"):
-        letter(replace(ABOUT, template=2))
+    with pytest.raises(ValueError, match="the wording 3 of a notice"):
+        letter(replace(ABOUT, template=3))
 
 
 def test_days_and_times_are_those_of_london() -> None:

@@ -142,6 +142,113 @@ def test_an_invariant_that_breaks_takes_what_lacks_it() -> None:
     assert resource(left, "doc")["section"] == [{"title": "Back", "entry": [ref("two")]}]
 
 
+QR = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": ref("pat")}
+ASKED = {"linkId": "1", "text": "HIV clinic", "answer": [{"valueReference": ref("one")}]}
+OTHER = {"linkId": "2", "text": "Back", "answer": [{"valueString": "pain"}]}
+TELLING: dict[str, tuple[Tree, Tree | None]] = {
+    "a list": (
+        {"resourceType": "List", "status": "current", "mode": "working", "title": "HIV clinic",
+         "entry": [{"item": ref("one")}]},
+        None,
+    ),
+    "a list of which something stays": (
+        {"resourceType": "List", "status": "current", "mode": "working",
+         "entry": [{"item": ref("one")}, {"item": ref("two")}]},
+        {"resourceType": "List", "status": "current", "mode": "working", "entry": [{"item": ref("two")}]},
+    ),
+    "a report": (
+        {"resourceType": "DiagnosticReport", "status": "final", "code": {"text": "HIV clinic"},
+         "result": [ref("one")], "conclusion": "HIV clinic"},
+        None,
+    ),
+    "a form with one question": (QR | {"item": [ASKED]}, None),
+    "a form with two questions": (QR | {"item": [ASKED, OTHER]}, QR | {"item": [OTHER]}),
+    "a form with a group of questions": (
+        QR | {"item": [{"linkId": "0", "text": "HIV clinic", "item": [ASKED]}, OTHER]},
+        QR | {"item": [OTHER]},
+    ),
+    "a stage of an illness": (
+        a_condition(stage=[{"type": {"text": "HIV clinic"}, "summary": {"text": "x"}, "assessment": [ref("one")]}]),
+        a_condition(),
+    ),
+    "an extension of several parts": (
+        an_observation(extension=[{"url": "x", "extension": [
+            {"url": "of", "valueReference": ref("one")}, {"url": "as", "valueString": "HIV clinic"}]}]),
+        an_observation(),
+    ),
+    "an extension that tells of another too": (
+        an_observation(extension=[{"url": "x", "extension": [
+            {"url": "of", "valueReference": ref("one")}, {"url": "of", "valueReference": ref("two")}]}]),
+        an_observation(extension=[{"url": "x", "extension": [{"url": "of", "valueReference": ref("two")}]}]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("told", "stays"), TELLING.values(), ids=TELLING)
+def test_what_told_only_of_what_went_goes_with_it_in(told: Tree, stays: Tree | None) -> None:
+    parts = {"one": labelled(an_observation(), SEALED), "two": an_observation(), "told": told}
+    left = minimised(a_message(**parts), purpose=DIRECT, role=CARE)
+    if stays is None:
+        assert "told" not in names_in(left)
+        assert left.tree == minimised(a_message(two=parts["two"]), purpose=DIRECT, role=CARE).tree
+    else:
+        assert resource(left, "told") == stays
+
+
+NUMBER = {"system": "https://lab.example/n", "value": "L1"}
+ADDRESSES = [url("one"), "https://x.example/kept"]
+SURVIVING: dict[str, tuple[Tree, Tree]] = {
+    "an identifier of another system": (
+        {"supportingInfo": [{"identifier": {"value": "L1"}, "display": "HIV clinic"}]},
+        {},
+    ),
+    "an identifier of the request": (
+        {"requisition": NUMBER | {"assigner": {"display": "HIV clinic"}}},
+        {},
+    ),
+    "an identifier in an extension": (
+        {"extension": [{"url": "https://x.example/x", "valueIdentifier": NUMBER}]},
+        {},
+    ),
+    "an address in a list, and what stands beside it": (
+        {"instantiatesUri": ADDRESSES, "_instantiatesUri": [{"id": "HIV"}, None]},
+        {"instantiatesUri": ADDRESSES[1:]},
+    ),
+    "the only address in a list": ({"instantiatesCanonical": ADDRESSES[:1]}, {}),
+}
+
+
+@pytest.mark.parametrize(("more", "stays"), SURVIVING.values(), ids=SURVIVING)
+def test_no_link_survives_what_it_led_to_by(more: Tree, stays: Tree) -> None:
+    sealed = labelled(an_observation(identifier=[NUMBER]), SEALED)
+    left = minimised(a_message(a_request(**more), one=sealed))
+    assert resource(left, "req") == a_request(**stays)
+
+
+@pytest.mark.parametrize("mark", [SEALED, PSY])
+@pytest.mark.parametrize("kind", ["Organization", "HealthcareService"])
+def test_a_withheld_organisation_takes_no_party_to_the_referral_with_it(
+    mark: Tree, kind: str
+) -> None:
+    named = {"identifier": NUMBER}
+    consent = {"resourceType": "Consent", "patient": ref("pat"), "provision": {"actor": [
+        {"role": {"text": "to"}, "reference": {"identifier": NUMBER | {"value": "P2"}}}]}}  # fmt: skip
+    request = a_request("agreed", requester=named, performer=[named])
+    numbers = [NUMBER, NUMBER | {"value": "P2"}]
+    clinic = labelled({"resourceType": kind, "identifier": numbers, "name": "HIV clinic"}, mark)
+    left = minimised(a_message(request, agreed=consent, clinic=clinic))
+    assert left.tree == minimised(a_message(request, agreed=consent)).tree
+    assert not left.withheld.reason_hit
+
+
+def test_two_parts_with_one_id_are_not_taken_for_each_other() -> None:
+    request = a_request(supportingInfo=[{"reference": "Observation/x"}])
+    plain = an_observation(id="x")
+    sealed = labelled(an_observation(id="x"), SEALED)
+    left = minimised(a_message(request, six=sealed, one=plain))
+    assert left.tree == minimised(a_message(request, one=plain)).tree
+
+
 def test_a_practitioner_of_a_record_that_went_goes_and_that_of_the_referral_stays() -> None:
     parts = {
         "one": labelled(an_observation(performer=[ref("role2")]), SEALED),

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 
 from gateway.errors import InvalidMessageError
 from gateway.mapping.practice_words import SwitchBody, read_body, read_reason, read_terms_file
@@ -54,10 +55,32 @@ def test_a_reason_is_one_printable_line(text: str) -> None:
         read_reason(text)
 
 
-@pytest.mark.parametrize("text", ["9990000018", "for 999 000 0018", "999-000-0018, again"])
+WAYS = (
+    "9990000018", "for 999 000 0018", "999-000-0018, again", "999.000.0018", "99900 00018",
+    "\uff19\uff19\uff19\uff10\uff10\uff10\uff10\uff10\uff11\uff18",
+    "\u0669\u0669\u0669\u0660\u0660\u0660\u0660\u0660\u0661\u0668",
+    "\u2079\u2079\u2079 000 0018", "999\u200b000\u200b0018", "action 7 999 000 0018 2026", "(999) 000/0018",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", WAYS)
 def test_a_reason_holds_no_nhs_number(text: str) -> None:
     with pytest.raises(ValueError, match="name no patient"):
         read_reason(text)
+
+
+FREE = ("name", "dpia_ref", "processor", "gdpr_basis", "confirmed_by", "reason")
+
+
+@pytest.mark.parametrize("text", [way for way in WAYS if "\u200b" not in way])
+@pytest.mark.parametrize("field", FREE)
+def test_no_free_words_hold_an_nhs_number(field: str, text: str) -> None:
+    written = yaml.safe_dump({field: text}).encode()
+    assert places(TERMS + written) == [field]
+
+
+def test_no_class_of_data_is_an_nhs_number() -> None:
+    assert places(TERMS + b'data_classes: [notes, "999-000-0018"]') == ["data_classes[1]"]
 
 
 @pytest.mark.parametrize("text", ["call 1234567890", "no 99900000181", "action 7, 2024"])
