@@ -1,5 +1,6 @@
 """`gateway opt-out ...`: the lists that the national data opt-out service takes and gives."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 
 from gateway.cli.instants import INSTANT
 
+_OWN = 0o600
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -24,8 +26,9 @@ def ask(file: Path) -> None:
     from gateway.journey.opt_outs import list_to_ask
 
     content = list_to_ask(open_gateway(read_settings()))
-    file.touch(mode=0o600)
-    file.write_bytes(content)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWN), "wb") as written:
+        os.fchmod(written.fileno(), _OWN)  # it may have been there before
+        written.write(content)
     click.echo(f"{content.count(bytes([10]))} to ask about")
 
 

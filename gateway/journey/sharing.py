@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 from gateway.consent.agreements import moves_back, signed_under
+from gateway.consent.switches import positions_at
 from gateway.errors import IllegalMoveError, MovedMeanwhileError, NotFoundError
 from gateway.ledger.entry import (
     AgreementExpired,
@@ -225,7 +226,7 @@ def import_agreement(
 def import_switches(tx: Transaction, wanted: Practice, *, actor: str) -> None:
     """Bring a practice's switches to where a file of the directory says they stand."""
     earlier = sharing.switch_events(tx, wanted.ods)
-    last = last_events(earlier)
+    last = positions_at(earlier, Moment(at=tx.at, is_now=True))
     for switch, value in wanted.switches.items():
         if switch in last and last[switch].value is value:
             continue
@@ -244,8 +245,3 @@ def import_switches(tx: Transaction, wanted: Practice, *, actor: str) -> None:
                 origin=Origin.IMPORT,
             ),
         )
-
-
-def last_events(events: Iterable[SwitchEvent]) -> Mapping[Switch, SwitchEvent]:
-    """Return the newest event of each switch, in the order in which they take effect."""
-    return {e.switch: e for e in sorted(events, key=lambda e: (e.effective_at, e.seq))}

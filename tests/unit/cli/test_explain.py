@@ -171,6 +171,8 @@ def test_a_draft_is_printed_edited_and_tried(taken: tuple[Run, str], tmp_path: P
 
 def test_the_lists_of_the_opt_out_service_are_written_and_read(run: Run, tmp_path: Path) -> None:
     asked, answer = tmp_path / "asked.csv", tmp_path / "answer.csv"
+    asked.write_text("an earlier list")
+    asked.chmod(0o644)
     assert run("opt-out", "ask", str(asked)).output == "0 to ask about\n"
     assert asked.stat().st_mode & 0o077 == 0
     asked.write_text("9990000018,\n")
