@@ -1,7 +1,7 @@
 """`gateway consent explain`: one answer, shown for a person or as JSON."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from gateway.config import read_settings
 from gateway.consent.decide import Reason
 from gateway.consent.facts import VOCABULARY, Action, Codes, Count, Labels
 from gateway.consent.flips import Flip
-from gateway.consent.withhold import Why
+from gateway.consent.steps import spell
 from gateway.journey.explain import (
     Explanation,
     Pair,
@@ -27,8 +27,6 @@ from gateway.referral.identifiers import OdsCode, ReferralReference, ServiceId
 from gateway.referral.sharing import Moment
 
 _ALL_OR_ONE = "Give a REFERENCE, or --practice, --recipient and --purpose together."
-_SHOWN = frozenset({Why.NOT_CONSENTED, Why.NOT_COVERED, Why.NOT_MINIMUM})
-"""What is withheld in silence is not shown here either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +133,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
         "grounds": verdict.grounds,
         "obligations": found.duties_told,
         "reasons": [_reason(reason) for reason in verdict.reasons],
-        "withheld": [{"type": t, "why": why} for t, why in _withheld(found)],
+        "withheld": [{"type": each.type, "why": each.why} for each in found.withheld_told],
         "flips": [_flip(flip) for flip in found.flips.found],
         "hangs_on": [{"fact": f.fact, "why": f.why} for f in found.flips.hangs_on],
         "all_flips_tried": found.flips.is_complete,
@@ -183,11 +181,6 @@ def _flip(flip: Flip) -> dict[str, Any]:
     }
 
 
-def _withheld(found: Explanation) -> list[tuple[str, Why]]:
-    taken_out = found.withheld.taken_out if found.withheld else ()
-    return [(each.type, each.why) for each in taken_out if each.why in _SHOWN]
-
-
 def _lines(found: Explanation) -> Iterator[str]:
     verdict = found.verdict
     yield f"{verdict.effect}  {verdict.primary_rule} {verdict.code}"
@@ -200,9 +193,9 @@ def _lines(found: Explanation) -> Iterator[str]:
     for reason in verdict.reasons:
         yield ""
         yield from _reason_lines(reason)
-    if taken := _withheld(found):
+    if found.withheld_told:
         yield ""
-        yield "Withheld: " + ", ".join(f"{type_} ({why})" for type_, why in taken)
+        yield "Withheld: " + ", ".join(f"{each.type} ({each.why})" for each in found.withheld_told)
     yield ""
     yield from _flip_lines(found)
 
@@ -220,14 +213,7 @@ def _reason_lines(reason: Reason) -> Iterator[str]:
     for used in reason.facts_used:
         where = " ".join(filter(None, (used.source, used.version)))
         since = f" as of {used.as_of.isoformat(timespec='seconds')}" if used.as_of else ""
-        yield f"  {used.name} = {_value(used.value)}" + (f"  [{where}{since}]" if where else "")
-
-
-def _value(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(value) or "none"
-    words: Mapping[object, str] = {None: "unknown", True: "true", False: "false"}
-    return words.get(value, str(value)) if isinstance(value, bool | None) else str(value)
+        yield f"  {used.name} = {spell(used.value)}" + (f"  [{where}{since}]" if where else "")
 
 
 def _flip_lines(found: Explanation) -> Iterator[str]:

@@ -220,14 +220,17 @@ def findings_from(facts: Facts) -> Iterator[Step]:
         for value in _possible(kind):
             change = Change(fact=fact, before=None, after=value)
             yield Step(
-                who=who, how=f"{fact} is found out, and is {_spelt(value)}.", changes=(change,)
+                who=who, how=f"{fact} is found out, and is {spell(value)}.", changes=(change,)
             )
 
 
-def _spelt(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "none" if value == () else str(value)
+def spell(value: Value) -> str:
+    """Spell a fact's value for a person: a list with commas, unknown as a word."""
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    if value is None:
+        return "unknown"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _possible(kind: Kind) -> tuple[Value, ...]:

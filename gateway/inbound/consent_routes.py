@@ -5,7 +5,6 @@ A change is a new version; nothing is edited and nothing is deleted.
 Source: FHIR R4 http.html, create, update, history; Consent, status.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -21,7 +20,7 @@ from gateway.fhir.service_request import history
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.media import check_accept, shown, to_response
+from gateway.inbound.media import check_accept, numbered, shown, to_response
 from gateway.inbound.request import envelope, known_version, read_body, taken_up_as, wish
 from gateway.inbound.search import (
     after,
@@ -116,10 +115,7 @@ def get_consent_history(consent_id: str) -> flask.Response:
 def get_consent_version(consent_id: str, version: str) -> flask.Response:
     """Show one version of it."""
     check_accept()
-    versions = _versions(consent_id)
-    if not re.fullmatch(r"[1-9][0-9]{0,5}", version) or int(version) > len(versions):
-        raise NotFoundError("no version of this number")
-    return to_response(shown(versions[int(version) - 1]))
+    return to_response(shown(numbered(_versions(consent_id), version)))
 
 
 @routes.get("/Consent")

@@ -13,7 +13,7 @@ import flask
 
 from gateway.consent.decide import Reason
 from gateway.consent.flips import Flip
-from gateway.consent.withhold import Why
+from gateway.consent.steps import spell
 from gateway.errors import Fault, InvalidMessageError, IssueCode
 from gateway.fhir.examine import check_structure
 from gateway.fhir.read_referral import read_referral
@@ -38,9 +38,6 @@ _NOT_TAKEN = (
     "Beside the resource, send at (valueInstant), and known (valueCode: now or then) with it;"
     " each once."
 )
-_TOLD = frozenset({Why.NOT_CONSENTED, Why.NOT_COVERED, Why.NOT_MINIMUM})
-"""What is withheld in silence is not listed."""
-
 routes = flask.Blueprint("explain", __name__)
 
 
@@ -96,13 +93,12 @@ def _refused(text: str) -> InvalidMessageError:
 def _answer(found: Explanation) -> Iterator[Json]:
     yield from _question(found)
     yield from _verdict(found)
-    for taken in found.withheld.taken_out if found.withheld else ():
-        if taken.why in _TOLD:
-            parts: list[Json] = [
-                {"name": "type", "valueCode": taken.type},
-                {"name": "why", "valueCode": taken.why.value},
-            ]
-            yield {"name": "withheld", "part": parts}
+    for taken in found.withheld_told:
+        parts: list[Json] = [
+            {"name": "type", "valueCode": taken.type},
+            {"name": "why", "valueCode": taken.why.value},
+        ]
+        yield {"name": "withheld", "part": parts}
     for flip in found.flips.found:
         yield {"name": "flip", "part": [*_flip(flip)]}
     for fixed in found.flips.hangs_on:
@@ -149,7 +145,7 @@ def _reason(reason: Reason) -> Iterator[Json]:
         owner=reason.owner,
     )
     for used in reason.facts_used:
-        parts = [*_named(name=used.name, value=_value(used.value))]
+        parts = [*_named(name=used.name, value=spell(used.value))]
         parts += _named(source=used.source, version=used.version)
         if used.as_of is not None:
             parts.append({"name": "as-of", "valueInstant": instant(used.as_of)})
@@ -162,7 +158,7 @@ def _flip(flip: Flip) -> Iterator[Json]:
     for step in flip.steps:
         parts = [*_named(who=step.who, how=step.how)]
         for change in step.changes:
-            told = {"fact": change.fact, "from": _value(change.before), "to": _value(change.after)}
+            told = {"fact": change.fact, "from": spell(change.before), "to": spell(change.after)}
             parts.append({"name": "change", "part": [*_named(**told)]})
         yield {"name": "step", "part": parts}
 
@@ -172,12 +168,3 @@ def _named(**texts: str | None) -> Iterator[Json]:
     for name, text in texts.items():
         if text:
             yield {"name": name, "valueString": text}
-
-
-def _value(value: object) -> str:
-    """Spell a fact's value: a list with commas, unknown as a word."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return (", ".join(value) or "none") if isinstance(value, tuple) else str(value)

@@ -8,6 +8,7 @@ http.html, "Content Types and encodings"; BaRS content negotiation.
 
 import logging
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -20,6 +21,7 @@ from gateway.errors import (
     GatewayError,
     IssueCode,
     NotAcceptableError,
+    NotFoundError,
     ParameterError,
     UnsupportedMediaTypeError,
 )
@@ -136,6 +138,18 @@ def unless_known(answer: Answer) -> Answer:
     if flask.request.if_none_match.contains_weak(etag):
         return Answer(http=304, body=None, headers=answer.headers)
     return answer
+
+
+def numbered(versions: Sequence[JsonObject], number: str) -> JsonObject:
+    """Pick one of some versions, the oldest first, by the number in an address.
+
+    Raises:
+        NotFoundError: there is no version of this number.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{0,5}", number) or int(number) > len(versions):
+        msg = "no version of this number"
+        raise NotFoundError(msg)
+    return versions[int(number) - 1]
 
 
 def shown(version: JsonObject) -> Answer:

@@ -11,13 +11,13 @@ from functools import partial
 import flask
 from werkzeug.exceptions import MethodNotAllowed
 
-from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
+from gateway.errors import Fault, IssueCode, ParameterError
 from gateway.fhir.demographics import demographic_name
 from gateway.fhir.service_request import history, service_request_of
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.media import check_accept, shown, to_response
+from gateway.inbound.media import check_accept, numbered, shown, to_response
 from gateway.inbound.search import (
     after,
     count,
@@ -90,10 +90,7 @@ def get_referral_history(referral_id: str) -> flask.Response:
 def get_referral_version(referral_id: str, version: str) -> flask.Response:
     """Show one version of it."""
     check_accept()
-    versions = _versions(referral_id)
-    if not re.fullmatch(r"[1-9][0-9]{0,5}", version) or int(version) > len(versions):
-        raise NotFoundError("no version of this number")
-    return to_response(shown(versions[int(version) - 1]))
+    return to_response(shown(numbered(_versions(referral_id), version)))
 
 
 @routes.get("/ServiceRequest")

@@ -14,7 +14,7 @@ from gateway.consent.decide import Policy, Verdict, decide
 from gateway.consent.facts import Action, Facts
 from gateway.consent.flips import Flips, find_flips
 from gateway.consent.gather import facts_between
-from gateway.consent.withhold import Withheld
+from gateway.consent.withhold import OPEN, TakenOut, Why, Withheld
 from gateway.errors import NotFoundError, NotTheRequesterError
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
@@ -30,6 +30,8 @@ from gateway.routing.candidates import Candidate
 from gateway.store import persons, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading
+
+_TOLD = OPEN | {Why.NOT_MINIMUM}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,12 @@ class Explanation:
     withheld: Withheld | None = None
     would_leave: JsonObject | None = None
     is_chosen: bool = True
+
+    @property
+    def withheld_told(self) -> tuple[TakenOut, ...]:
+        """List what would stay behind, but for what is withheld in silence."""
+        taken_out = self.withheld.taken_out if self.withheld else ()
+        return tuple(each for each in taken_out if each.why in _TOLD)
 
     @property
     def duties_told(self) -> tuple[str, ...]:
