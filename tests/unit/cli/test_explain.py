@@ -78,7 +78,7 @@ def test_the_past_is_asked_with_its_knowledge_and_its_rules(run: Run) -> None:
     assert (unknown.exit_code, "had no practice" in unknown.output) == (1, True)
 
 
-def test_an_answer_that_nothing_changes_says_so(run: Run) -> None:
+def test_a_purpose_that_no_list_has_is_said(run: Run) -> None:
     stranger = ("--practice", PRACTICE, "--recipient", "ZZ999", "--purpose", "marketing")
     assert "R06 DENY PURPOSE_NOT_RECOGNISED" in explained(run, *stranger).output
 

@@ -20,8 +20,10 @@ from gateway.consent.steps import (
     NEVER_FOUND_OUT,
     Step,
     StepRow,
+    Value,
     findings_from,
     read_steps,
+    spell,
     steps_from,
 )
 from tests.builders.consent import FACT_NAMES, facts_from, possible
@@ -343,3 +345,19 @@ def test_nothing_is_tried_for_a_fact_that_has_no_step() -> None:
     facts = replace(facts_from({}), minimum=None, sight_days=None, action=Action.FORWARD)
     flips = find_flips(facts, a_policy("minimum AND sight_days >= 5"))
     assert flips.found == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "spelt"),
+    [
+        (None, "unknown"),
+        (True, "true"),
+        (False, "false"),
+        (21, "21"),
+        ("active", "active"),
+        ((), "none"),
+        (("HIV", "PSY"), "HIV, PSY"),
+    ],
+)
+def test_a_value_is_spelt_for_a_person(value: Value, spelt: str) -> None:
+    assert spell(value) == spelt
