@@ -25,7 +25,8 @@ fuzz = settings(max_examples=QUICK, suppress_health_check=[HealthCheck.too_slow]
 def judge(house: House, door: Door, form: Format, body: bytes) -> None:
     """Send a body. It is accepted whole, or refused and leaves no row; and the answer is valid.
 
-    A refusal by the sharing rules leaves its decision, which is the evidence of it.
+    A refusal by the sharing rules leaves its decision, which is the evidence of it, and the handle
+    of a person that the gateway had not met before, which the decision is about.
     """
     before = stored(house.gateway.store)
     answer = send(house, door, body, headers_for(door, form))
@@ -44,9 +45,22 @@ def judge(house: House, door: Door, form: Format, body: bytes) -> None:
     else:
         refused_by_the_rules = answer.status_code in (403, 422)
         assert refused_by_the_rules or written["decision"] == 0
-        assert not any(number for name, number in written.items() if name != "decision")
+        assert written["person"] <= written["decision"]
+        evidence = {"decision", "person"}
+        assert not any(number for name, number in written.items() if name not in evidence)
         assert tree["resourceType"] == "OperationOutcome"
         assert errors == []
+
+
+def test_a_refusal_of_a_stranger_leaves_the_decision_and_the_handle(house: House) -> None:
+    """Nobody was accepted before; the soak's first example may be this one."""
+    unknown_service = GOOD[Door.TRANSACTION]()
+    for entry in unknown_service["entry"]:
+        if entry["resource"]["resourceType"] == "ServiceRequest":
+            entry["resource"]["performer"][0]["identifier"]["value"] = "2000099999"
+    judge(house, Door.TRANSACTION, Format.JSON, body_of(unknown_service, Format.JSON))
+    written = stored(house.gateway.store)
+    assert (written["decision"], written["person"], written["referral"]) == (1, 1, 0)
 
 
 def check_that_it_can_be_read(house: House, location: str | None) -> None:
