@@ -8,11 +8,21 @@ import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gateway.config import OWN_PROFILES, Settings, key_bytes, key_encryption_keys
+from gateway.config import (
+    OWN_PROFILES,
+    Settings,
+    key_bytes,
+    key_encryption_keys,
+    ledger_seeds,
+)
 from gateway.consent.rules import POLICY
+from gateway.errors import KeyMissingError
 from gateway.fhir.examine import require_own
 from gateway.fhir.profiles.load import load_profiles
+from gateway.journey.cosign import Cosigner
 from gateway.journey.gateway import Gateway, Schedule
+from gateway.journey.publish import Due
+from gateway.ledger.note import Ed25519Signer
 from gateway.outbound.fhir_rest import FhirRest
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import OdsCode
@@ -23,6 +33,7 @@ from gateway.store.vault import Vault
 if TYPE_CHECKING:
     from flask import Flask
 
+    from gateway.outbound.keeper import Keeper
     from gateway.outbound.worker import Worker
 
 _MARGIN = timedelta(seconds=1)
@@ -98,4 +109,42 @@ def create_worker(settings: Settings) -> "Worker":
         open_gateway(settings),
         threads=settings.delivery_threads,
         poll=settings.delivery_poll,
+    )
+
+
+def open_signers(settings: Settings) -> tuple[Ed25519Signer, ...]:
+    """Make the signers of checkpoints, the current one first; none where no key is given.
+
+    Raises:
+        KeyMissingError: a key is not 32 bytes of base64.
+    """
+    return tuple(Ed25519Signer(seed) for seed in ledger_seeds(settings))
+
+
+def create_keeper(settings: Settings) -> "Keeper":
+    """Make the keeper, which signs the ledger's heads and has them cosigned, beside the worker.
+
+    Raises:
+        KeyMissingError: there is no key to sign with.
+        ConfigError: the setting of the witnesses is wrong.
+    """
+    from gateway.outbound.keeper import Keeper  # noqa: PLC0415
+    from gateway.outbound.witness import read_witnesses  # noqa: PLC0415
+
+    signers = open_signers(settings)
+    if not signers:
+        msg = (
+            "GATEWAY_LEDGER_KEYS is empty: the ledger would not be signed; `gateway init` makes one"
+        )
+        raise KeyMissingError(msg)
+    witnesses = read_witnesses(
+        settings.witnesses,
+        certificates=settings.certificates_dir,
+        timeout=settings.witness_timeout,
+    )
+    return Keeper(
+        open_gateway(settings),
+        signers,
+        due=Due(every=settings.checkpoint_every, entries=settings.checkpoint_entries),
+        cosigners=[Cosigner(witness=each) for each in witnesses],
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,7 +34,8 @@ class Settings(BaseSettings):
     """Everything that an operator may set.
 
     Secrets are 32 bytes in base64. `key_encryption_keys` holds `id:base64` pairs,
-    separated by blanks or lines; the first one wraps, all of them open.
+    separated by blanks or lines; the first one wraps, all of them open. `ledger_keys` holds
+    Ed25519 seeds in the same way, without ids: all of them sign.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
@@ -61,6 +62,29 @@ class Settings(BaseSettings):
 
     key_encryption_keys: SecretStr = Field(description="secret: wraps the keys of data at rest")
     lookup_key: SecretStr = Field(description="secret: keys the hash that finds an NHS number")
+
+    ledger_keys: SecretStr | None = Field(
+        default=None,
+        description="secret: sign checkpoints of the ledger, the first as the current key;"
+        " only the worker and `gateway ledger` need them",
+    )
+    checkpoint_every: timedelta = Field(
+        default=timedelta(minutes=1), description="how long news may wait for a checkpoint"
+    )
+    checkpoint_entries: int = Field(
+        default=256, ge=1, description="entries after which a checkpoint waits no longer"
+    )
+    witnesses: str = Field(
+        default="",
+        description="who cosigns checkpoints: for each a URL, a verifier key, and if need be a CA"
+        " file of certificates_dir, with blanks between",
+    )
+    witness_timeout: timedelta = Field(
+        default=timedelta(seconds=10),
+        gt=timedelta(0),
+        le=timedelta(minutes=1),
+        description="for a witness's whole answer",
+    )
 
     max_body_bytes: int = Field(
         default=MAX_BYTES,
@@ -115,6 +139,59 @@ class Settings(BaseSettings):
         default=timedelta(days=1),
         description="how old an answer of the national data opt-out service may be; older: unknown",
     )
+
+    # Retention: how long each kind of record is kept. README, Erasure and retention, says why.
+    retention_referrals: timedelta = Field(
+        default=timedelta(days=2922),
+        ge=timedelta(days=1),
+        description="how long a referral is kept after it was delivered or closed: 8 years",
+    )
+    retention_refusals: timedelta = Field(
+        default=timedelta(days=731),
+        ge=timedelta(days=1),
+        description="how long a decision that let no referral in is kept: 2 years",
+    )
+    retention_consents: timedelta = Field(
+        default=timedelta(days=2922),
+        ge=timedelta(days=1),
+        description="how long a Consent is kept after it was withdrawn, or found to be an error:"
+        " 8 years",
+    )
+    retention_requests: timedelta = Field(
+        default=timedelta(days=30),
+        description="how long a request is known again when it is repeated; no shorter than"
+        " retry_horizon",
+    )
+    retention_tokens: timedelta = Field(
+        default=timedelta(days=1),
+        ge=timedelta(0),
+        description="how long access tokens and used client assertions are kept once expired",
+    )
+    retention_notices: timedelta = Field(
+        default=timedelta(days=2192),
+        ge=timedelta(days=1),
+        description="how long a notice to an ICB is kept once nothing of it stands: 6 years",
+    )
+    retention_opt_outs: timedelta = Field(
+        default=timedelta(days=30),
+        description="how long an answer of the national data opt-out service is kept; no shorter"
+        " than opt_out_age",
+    )
+    retention_ledger_years: int = Field(
+        default=10,
+        ge=1,
+        description="whole years for which a year of the ledger is kept after it ended",
+    )
+
+    @field_validator("retention_requests", "retention_opt_outs")
+    @classmethod
+    def _is_kept_while_it_is_asked_for(cls, kept: timedelta, given: ValidationInfo) -> timedelta:
+        least = {"retention_requests": "retry_horizon", "retention_opt_outs": "opt_out_age"}
+        other = least[str(given.field_name)]
+        if kept < given.data.get(other, timedelta(0)):
+            msg = f"must not be shorter than {other}"
+            raise ValueError(msg)
+        return kept
 
     @field_validator("delivery_lease")
     @classmethod
@@ -174,6 +251,20 @@ def key_bytes(text: str, name: str) -> bytes:
         msg = f"{name} is not 32 bytes in base64; `gateway init` makes one"
         raise KeyMissingError(msg)
     return key
+
+
+def ledger_seeds(settings: Settings) -> list[bytes]:
+    """Return the seeds of the keys that sign checkpoints, the current one first; or none.
+
+    Raises:
+        KeyMissingError: one is not 32 bytes of base64.
+    """
+    given = settings.ledger_keys
+    return (
+        [key_bytes(text, "ledger_keys") for text in given.get_secret_value().split()]
+        if given
+        else []
+    )
 
 
 def key_encryption_keys(settings: Settings) -> dict[str, bytes]:

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
 from gateway.app import open_gateway
+from gateway.cli.verify_files import print_report
 from gateway.config import read_settings
 from gateway.errors import GatewayError
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.policies import put_in_force
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
-from gateway.ledger.verify import Report
 from gateway.referral.identifiers import ReferralReference
 from gateway.referral.lifecycle import ReferralState
 
@@ -26,34 +27,13 @@ def verify_ledger(*, as_json: bool) -> bool:
         task = progress.add_task("entries", total=None)
         reports = check_ledger(gateway, lambda n: progress.update(task, completed=n))
     if as_json:
-        click.echo(json.dumps([_as_json(report) for report in reports], indent=2))
+        click.echo(json.dumps([asdict(report) for report in reports], indent=2))
     else:
         for report in reports:
-            _print_report(report)
+            print_report(report)
         if not reports:
             click.echo("the ledger is empty")
     return all(report.ok for report in reports)
-
-
-def _as_json(report: Report) -> dict[str, object]:
-    return {
-        "log": report.log,
-        "size": report.size,
-        "root": report.root,
-        "ok": report.ok,
-        "findings": [{"index": f.index, "code": f.code, "text": f.text} for f in report.findings],
-        "not_proved": report.not_proved,
-    }
-
-
-def _print_report(report: Report) -> None:
-    click.echo(f"{report.log}: {'intact' if report.ok else 'BROKEN'}")
-    click.echo(f"  entries checked  {report.size}")
-    click.echo(f"  root             {report.root}")
-    for finding in report.findings:
-        click.echo(f"  entry {finding.index}: {finding.code}: {finding.text}")
-    for text in report.not_proved:
-        click.echo(f"  not proved: {text}")
 
 
 def reconcile_referrals(*, as_json: bool) -> bool:

@@ -21,6 +21,7 @@ def make_settings(folder: Path) -> str:
     key_id = f"k{secrets.token_hex(3)}"
     _write(secret_files / "gateway_key_encryption_keys", f"{key_id}:{_new_key()}")
     _write(secret_files / "gateway_lookup_key", _new_key())
+    _write(secret_files / "gateway_ledger_keys", _new_key())
     config = folder / "gateway.toml"
     config.write_text(
         f'database_url = "sqlite:///{folder.resolve() / "gateway.sqlite3"}"\n'

@@ -11,8 +11,11 @@ import click
 from gateway import __version__
 from gateway.cli.agreement import agreement
 from gateway.cli.consent_commands import consent
+from gateway.cli.erase import erase
+from gateway.cli.ledger import ledger
 from gateway.cli.notice import notice
 from gateway.cli.opt_out import opt_out
+from gateway.cli.retention import retention
 from gateway.cli.switch import switch
 from gateway.errors import GatewayError
 
@@ -149,20 +152,6 @@ def directory_diff(file: Path, *, end_missing: bool) -> None:
     sys.exit(1 if show_difference(file, end_missing=end_missing) else 0)
 
 
-@main.group()
-def ledger() -> None:
-    """Check the ledger."""
-
-
-@ledger.command("verify")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def ledger_verify(*, as_json: bool) -> None:
-    """Check every entry, hash and link of the ledger in the database."""
-    from gateway.cli.audit import verify_ledger
-
-    sys.exit(0 if verify_ledger(as_json=as_json) else 1)
-
-
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def reconcile(*, as_json: bool) -> None:
@@ -194,8 +183,11 @@ def demo(folder: Path | None, *, once: bool) -> None:
     sys.exit(run_demo(folder, once=once))
 
 
+main.add_command(ledger)
 main.add_command(consent)
 main.add_command(switch)
 main.add_command(agreement)
 main.add_command(notice)
 main.add_command(opt_out)
+main.add_command(erase)
+main.add_command(retention)

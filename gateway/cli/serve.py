@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from gateway.app import create_app, create_worker, open_gateway
+from gateway.app import create_app, create_keeper, create_worker, open_gateway
 from gateway.config import Settings
 from gateway.journey.policies import put_in_force
 
@@ -119,9 +119,11 @@ def run_worker(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: told.append(number))
     _be_ready(settings)
-    worker = create_worker(settings)
+    worker, keeper = create_worker(settings), create_keeper(settings)
     worker.start()
+    keeper.start()
     logging.getLogger(__name__).info("the worker is delivering")
     while not told:
         time.sleep(_LOOK_AGAIN.total_seconds())
     worker.stop(patience=_PATIENCE)
+    keeper.stop(patience=_PATIENCE)

@@ -1,8 +1,8 @@
 """Part of a resource, for a reader who asked for part of it.
 
 What enters: a resource, or a Bundle of them, and which part is wanted. What leaves: copies
-with only that part, tagged SUBSETTED so that nobody takes them for the whole; never the
-reader's input changed. What a resource cannot do without, what changes the meaning of the
+with only that part, tagged SUBSETTED so that nobody takes them for the whole, and claiming no
+profile, of which a part may lack what it asks; never the reader's input changed. What a resource cannot do without, what changes the meaning of the
 rest, and contained resources that what is kept points to are kept whatever is asked: a part
 breaks no rule but those that look at several elements at once. Source: FHIR R4 search.html, sections 3.1.1.5.8 and 3.1.1.5.9.
 """
@@ -178,5 +178,6 @@ def _tagged(resource: JsonObject) -> JsonObject:
     own: JsonObject = {**_SUBSETTED}
     shown: JsonObject = {"resourceType": None, "id": None, **resource}
     whole: list[Json] = [*tags, own]
-    shown["meta"] = {**meta, "tag": whole}
+    claims_none = {key: value for key, value in meta.items() if key != "profile"}
+    shown["meta"] = {**claims_none, "tag": whole}
     return {key: value for key, value in shown.items() if value is not None}

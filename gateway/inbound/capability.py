@@ -42,6 +42,22 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
         ),
     ),
     "Task": (_READ, (("_lastUpdated", "date"),)),
+    "AuditEvent": (
+        _READ,
+        (
+            ("patient", "reference"),
+            ("agent", "reference"),
+            ("entity", "reference"),
+            ("date", "date"),
+            ("type", "token"),
+            ("subtype", "token"),
+            ("action", "token"),
+            ("outcome", "token"),
+            ("policy", "uri"),
+            ("practice", "token"),
+            ("_id", "token"),
+        ),
+    ),
     "MessageDefinition": (_READ, (("context", "token"),)),
     "StructureDefinition": _DEFINITION,
     "ValueSet": _DEFINITION,
@@ -62,6 +78,13 @@ _DOCUMENTATION = {
     " contained Patient. An update appends a version, which supersedes the one before it, withdraws"
     " it (status inactive), or says that it was entered in error; no version is changed or deleted."
     " A person is found by patient:identifier, or patient.identifier.",
+    "AuditEvent": "The ledger, the newest entry first: to a practice the entries on itself, to the"
+    " organisation that runs the gateway all of them. Each read is an entry too. A person is found by"
+    " patient (Patient/ and a handle of the ledger) or by patient:identifier (a handle or an NHS"
+    " number; beside a number, who reads all gives the practice). entity is a ServiceRequest, a"
+    " Consent, or the Task of a delivery; agent is a client or a role of the gateway, practice an ODS"
+    " code, policy a version of the sharing rules. A page may hold fewer entries than asked for and"
+    " still have a next one. There is no total.",
     "MessageDefinition": "A search is about one service, and needs its id as a context, beside"
     " which go the use case as another context, _id, url or name; and it needs the token of one"
     " who may send a referral. A definition is read by anyone.",

@@ -42,7 +42,9 @@ from gateway.journey.consents import (
     own_consents,
     own_versions,
     record_consent,
+    show_versions,
 )
+from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import Scope
 from gateway.referral.identifiers import ConsentId, Handle
 from gateway.referral.json import JsonObject
@@ -96,7 +98,7 @@ def put_consent(consent_id: str) -> flask.Response:
 def get_consent(consent_id: str) -> flask.Response:
     """Show a Consent in its newest version."""
     check_accept()
-    return to_response(shown(_versions(consent_id)[-1]))
+    return to_response(shown(_versions(consent_id, Interaction.READ)[-1]))
 
 
 @routes.get("/Consent/<consent_id>/_history")
@@ -105,7 +107,7 @@ def get_consent_history(consent_id: str) -> flask.Response:
     """List every version of it, the newest first."""
     check_accept()
     parameters(frozenset())
-    versions = _versions(consent_id)
+    versions = _versions(consent_id, Interaction.HISTORY)
     url = f"{house().base_url}/Consent/{versions[0]['id']}"
     return to_response(Answer(http=200, body=history(versions, url)))
 
@@ -115,7 +117,7 @@ def get_consent_history(consent_id: str) -> flask.Response:
 def get_consent_version(consent_id: str, version: str) -> flask.Response:
     """Show one version of it."""
     check_accept()
-    return to_response(shown(numbered(_versions(consent_id), version)))
+    return to_response(shown(numbered(_versions(consent_id, Interaction.VREAD), version)))
 
 
 @routes.get("/Consent")
@@ -191,8 +193,8 @@ def _all_well() -> Fault:
     )
 
 
-def _versions(consent_id: str) -> list[JsonObject]:
-    return own_versions(flask.g.sender, _own_id(consent_id), house().gateway)
+def _versions(consent_id: str, interaction: Interaction) -> list[JsonObject]:
+    return show_versions(flask.g.sender, _own_id(consent_id), house().gateway, interaction)
 
 
 def _own_id(text: str) -> ConsentId:

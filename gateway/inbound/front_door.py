@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from gateway.errors import GatewayError
 from gateway.inbound.answers import Answer, answer_to, http_error, unforeseen
+from gateway.inbound.audit_routes import routes as audit_routes
 from gateway.inbound.bars_routes import routes as bars_routes
 from gateway.inbound.consent_routes import routes as consent_routes
 from gateway.inbound.definition_routes import routes as definition_routes
@@ -16,6 +17,7 @@ from gateway.inbound.explain_routes import routes as explain_routes
 from gateway.inbound.house import House
 from gateway.inbound.identity import ClientCredentials
 from gateway.inbound.impact_routes import routes as impact_routes
+from gateway.inbound.ledger_routes import routes as ledger_routes
 from gateway.inbound.media import to_response
 from gateway.inbound.open_routes import ping
 from gateway.inbound.open_routes import routes as open_routes
@@ -29,6 +31,7 @@ from gateway.referral.model import Door
 
 FHIR_BASE = "/FHIR/R4"
 SHARING_BASE = "/sharing"
+LEDGER_BASE = "/ledger"
 _log = logging.getLogger(__name__)
 
 
@@ -55,6 +58,7 @@ def build_front_door(
     app.register_blueprint(ping)
     app.register_blueprint(sharing_routes, url_prefix=SHARING_BASE)
     app.register_blueprint(impact_routes, url_prefix=SHARING_BASE)
+    app.register_blueprint(ledger_routes, url_prefix=LEDGER_BASE)
     for routes in (
         open_routes,
         referral_routes,
@@ -62,6 +66,7 @@ def build_front_door(
         read_routes,
         consent_routes,
         task_routes,
+        audit_routes,
         definition_routes,
         explain_routes,
     ):

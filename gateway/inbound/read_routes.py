@@ -35,10 +35,11 @@ from gateway.inbound.search import (
 from gateway.journey.look_up import (
     Wanted,
     mark_of,
-    own_referral,
     own_referrals,
     present_version,
+    show_referral,
 )
+from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import Scope
 from gateway.referral.identifiers import Handle, ReferralId
 from gateway.referral.json import JsonObject
@@ -70,7 +71,7 @@ def get_referral(referral_id: str) -> flask.Response:
     if referral_id in ("$validate", "$explain"):
         raise MethodNotAllowed(["POST"])
     check_accept()
-    versions = _versions(referral_id)
+    versions = _versions(referral_id, Interaction.READ)
     return to_response(shown(versions[-1]))
 
 
@@ -80,7 +81,7 @@ def get_referral_history(referral_id: str) -> flask.Response:
     """List every version of it, the newest first."""
     check_accept()
     parameters(frozenset())
-    versions = _versions(referral_id)
+    versions = _versions(referral_id, Interaction.HISTORY)
     url = f"{house().base_url}/ServiceRequest/{versions[0]['id']}"
     return to_response(Answer(http=200, body=history(versions, url)))
 
@@ -90,7 +91,7 @@ def get_referral_history(referral_id: str) -> flask.Response:
 def get_referral_version(referral_id: str, version: str) -> flask.Response:
     """Show one version of it."""
     check_accept()
-    return to_response(shown(numbered(_versions(referral_id), version)))
+    return to_response(shown(numbered(_versions(referral_id, Interaction.VREAD), version)))
 
 
 @routes.get("/ServiceRequest")
@@ -135,9 +136,9 @@ def _linked(
     return links
 
 
-def _versions(referral_id: str) -> list[JsonObject]:
+def _versions(referral_id: str, interaction: Interaction) -> list[JsonObject]:
     """Show every version, oldest first."""
-    kept = own_referral(flask.g.sender, own_id(referral_id), house().gateway)
+    kept = show_referral(flask.g.sender, own_id(referral_id), house().gateway, interaction)
     changes = [None, *kept.changes]
     return [service_request_of(kept.message, kept.referral, each) for each in changes]
 

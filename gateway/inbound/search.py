@@ -75,25 +75,28 @@ _AS = {"sa": "gt", "eb": "lt"}
 _WITHOUT_ORDER = frozenset({"ne", "ap"})
 _PREFIXES = frozenset({"eq", "ge", "gt", "le", "lt"})
 _NO_SUCH_PREFIX = (
-    "The prefixes ne and ap of _lastUpdated are not supported here. Give the ends of the period"
-    " with ge and lt."
+    "The prefixes ne and ap of {} are not supported here. Give the ends of the period with ge"
+    " and lt."
 )
 
 
-def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | None]:
-    """Read `_lastUpdated` as a half-open period; given more than once, all of them hold."""
+def period(
+    given: Mapping[str, list[str]], name: str = "_lastUpdated"
+) -> tuple[datetime | None, datetime | None]:
+    """Read dates and times as a half-open period; given more than once, all of them hold."""
     since: datetime | None = None
     before: datetime | None = None
-    for text in given.get("_lastUpdated", []):
+    for text in given.get(name, []):
         found = _DATE.fullmatch(text)
         prefix = (found and found["prefix"]) or "eq"
         prefix = _AS.get(prefix, prefix)
         if prefix in _WITHOUT_ORDER:
-            raise ParameterError(Fault(code=IssueCode.NOT_SUPPORTED, diagnostics=_NO_SUCH_PREFIX))
+            diagnostics = _NO_SUCH_PREFIX.format(name)
+            raise ParameterError(Fault(code=IssueCode.NOT_SUPPORTED, diagnostics=diagnostics))
         if found is None or prefix not in _PREFIXES:
-            raise malformed("_lastUpdated", "a date or time such as ge2026-01-31 or"
-                             " gt2026-01-31T09:00:00Z")  # fmt: skip
-        start, end = _moments(found)
+            wanted = "a date or time such as ge2026-01-31 or gt2026-01-31T09:00:00Z"
+            raise malformed(name, wanted)
+        start, end = _moments(found, name)
         if prefix in ("ge", "gt", "eq"):
             since = max(since or _EARLIEST, end if prefix == "gt" else start)
         if prefix in ("le", "lt", "eq"):
@@ -101,11 +104,11 @@ def period(given: Mapping[str, list[str]]) -> tuple[datetime | None, datetime | 
     return since, before
 
 
-def _moments(found: re.Match[str]) -> tuple[datetime, datetime]:
+def _moments(found: re.Match[str], name: str) -> tuple[datetime, datetime]:
     """Return the first instant of a date or time, and the first one after it."""
     text = found["moment"].replace(" ", "+")  # an unescaped + arrives as a blank
     whole = text + ("" if found["day"] else "-01" if found["month"] else "-01-01")
-    moment = read("_lastUpdated", "a real date", lambda: _instant(whole))
+    moment = read(name, "a real date", lambda: _instant(whole))
     if found["day"]:
         return moment, moment + (timedelta(microseconds=1) if found["time"] else timedelta(days=1))
     month = moment.month % 12 + 1 if found["month"] else 1

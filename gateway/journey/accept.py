@@ -52,7 +52,7 @@ from gateway.referral.model import (
     Referral,
 )
 from gateway.routing.candidates import Candidate, candidates
-from gateway.store import persons, referrals, requests
+from gateway.store import details, persons, referrals, requests
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading, Transaction
 from gateway.store.requests import Refusal
@@ -205,16 +205,15 @@ def _store(
     people = index(referral.tree).of_type("Patient")
     names = [name for each in people for name in demographic_names(each.resource)]
     referrals.add(tx, accepted, envelope.body, [*referral.identifiers, own, *names])
-    tx.record(
-        ReferralReceived(
-            actor=envelope.sender.client,
-            practice=accepted.practice,
-            subject=accepted.subject,
-            referral=accepted.id,
-            door=LedgerDoor(envelope.door),
-            request_sha256=envelope.body_sha256,
-        )
+    received = ReferralReceived(
+        actor=envelope.sender.client,
+        practice=accepted.practice,
+        subject=accepted.subject,
+        referral=accepted.id,
+        door=LedgerDoor(envelope.door),
+        request_sha256=envelope.body_sha256,
     )
+    details.record(tx, received, envelope.told)
 
 
 def queue(

@@ -37,7 +37,7 @@ from gateway.referral.lifecycle import (
     RequestStatus,
 )
 from gateway.referral.model import Delivery, Envelope, Identifier, Receipt, Referral
-from gateway.store import decisions, deliveries, referrals, requests
+from gateway.store import decisions, deliveries, details, referrals, requests
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 
@@ -105,7 +105,7 @@ def _cancel(cancellation: Cancellation, envelope: Envelope, gateway: Gateway) ->
             content_at=tx.at,
         )
         referrals.add_change(tx, cancelled, envelope)
-        tx.record(_recorded(cancelled, envelope))
+        details.record(tx, _recorded(cancelled, envelope), envelope.told)
         after = _stop(tx, gateway, present, cancelled, actor=envelope.sender.client)
         requests.settle(tx, envelope, referral=after.id)
     return Receipt(referral=after)

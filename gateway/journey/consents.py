@@ -27,6 +27,7 @@ from gateway.errors import (
 )
 from gateway.fhir.read_consent import IncomingConsent, shown_as, standing
 from gateway.fhir.text import read_resource
+from gateway.journey.disclose import Question, Shown, record_shown
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import (
     ConsentEnteredInError,
@@ -34,10 +35,11 @@ from gateway.ledger.entry import (
     ConsentSuperseded,
     ConsentWithdrawn,
 )
+from gateway.ledger.kinds import Interaction
 from gateway.referral.identifiers import ConsentId, Handle, NhsNumber, OdsCode
 from gateway.referral.json import JsonObject
 from gateway.referral.model import Envelope, Identifier, Sender
-from gateway.store import consents, persons, requests
+from gateway.store import consents, details, gates, persons, requests
 from gateway.store.consents import Search
 from gateway.store.engine import Reading, Transaction
 
@@ -153,6 +155,26 @@ def is_clear(incoming: IncomingConsent) -> bool:
     return is_understood(standing(incoming.tree))
 
 
+def show_versions(
+    sender: Sender, consent_id: ConsentId, gateway: Gateway, interaction: Interaction
+) -> list[JsonObject]:
+    """Read every version of a Consent, as `own_versions`, and record that it is shown.
+
+    Raises:
+        NotFoundError: there is none, or it is another organisation's; that is on record too.
+    """
+    question = Question(type="Consent", interaction=interaction, by={"_id": consent_id})
+    with gateway.store.reading() as view:
+        found = consents.find(view, consent_id)
+    own = [_shown(found)] if found is not None and found.practice == sender.ods else []
+    record_shown(gateway, sender, question, own)
+    return own_versions(sender, consent_id, gateway)
+
+
+def _shown(found: Registered) -> Shown:
+    return Shown(practice=found.practice, subject=found.subject, consent=found.id)
+
+
 def own_versions(sender: Sender, consent_id: ConsentId, gateway: Gateway) -> list[JsonObject]:
     """Read every version of a Consent of the sender's own organisation, the oldest first.
 
@@ -191,7 +213,8 @@ def own_consents(
 ) -> tuple[list[tuple[Registered, JsonObject]], int]:
     """Search a practice's own register; return a page, each in its newest version, and the total.
 
-    A person whom this practice has never met is nobody: an empty result, not an error.
+    What is shown is recorded. A person whom this practice has never met is nobody: an empty
+    result, not an error.
     """
     with gateway.store.reading(as_one_moment=True) as view:
         subjects = frozenset({wanted.subject}) if wanted.subject else None
@@ -213,7 +236,27 @@ def own_consents(
                 limit=wanted.limit,
             ),
         )
-        return [(each, _newest(view, each)) for each in page], total
+        newest = [(each, _newest(view, each)) for each in page]
+    record_shown(gateway, sender, _question(wanted), [_shown(each) for each in page])
+    return newest, total
+
+
+def _question(wanted: Wanted) -> Question:
+    named = {"patient:identifier": wanted.nhs_number, "identifier": wanted.identifiers or None}
+    return Question(
+        type="Consent",
+        interaction=Interaction.SEARCH,
+        by={
+            "_id": wanted.id,
+            "status": wanted.statuses,
+            "_subject": wanted.subject,
+            "from": wanted.updated_from,
+            "before": wanted.updated_before,
+            "after": wanted.after[0] if wanted.after else None,
+            "_count": wanted.limit,
+        },
+        named=[name for name, value in named.items() if value is not None],
+    )
 
 
 def _newest(view: Reading, found: Registered) -> JsonObject:
@@ -288,13 +331,16 @@ def _is_older() -> PreconditionFailedError:
 def _record(
     tx: Transaction, entry: _Entry, new: Registered, effective_at: datetime, sent: Envelope
 ) -> None:
-    tx.record(
+    details.record(
+        tx,
         entry(
             actor=sent.sender.client,
+            epochs=gates.change(tx, subject=new.subject),
             practice=new.practice,
             subject=new.subject,
             consent=new.id,
             version=new.version,
             effective_at=effective_at,
-        )
+        ),
+        sent.told,
     )

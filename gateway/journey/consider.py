@@ -26,7 +26,7 @@ from gateway.referral.identifiers import DecisionId, DeliveryId, Handle, OdsCode
 from gateway.referral.model import Hold, IncomingReferral, Referral
 from gateway.referral.sharing import Moment, OptOut
 from gateway.routing.candidates import Candidate
-from gateway.store import consents, decisions, opt_outs
+from gateway.store import consents, decisions, details, gates, opt_outs
 from gateway.store.decisions import Decision
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading, Transaction
@@ -185,7 +185,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
     """Store a decision and record it. It is as binding as the act it stands beside."""
     verdict, service = answer.verdict, answer.candidate.service
     decision_id = DecisionId.of(gateway.new_uuid())
-    decisions.add(
+    detail = decisions.add(
         tx,
         Decision(
             id=decision_id,
@@ -204,28 +204,38 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
             decided_at=tx.at,
         ),
     )
-    rules = tuple(dict.fromkeys(reason.rule for reason in verdict.reasons)) or verdict.grounds
-    tx.record(
-        DecisionMade(
-            actor=about.actor,
+    made = DecisionMade(
+        actor=about.actor,
+        epochs=gates.epochs(
+            tx,
             practice=about.practice,
-            subject=about.subject,
-            decision=decision_id,
-            referral=about.referral,
-            delivery=about.delivery,
-            service=service.id if service else None,
             recipient=service.provider if service else None,
-            stage=about.stage,
-            effect=LedgerEffect(verdict.effect),
-            rule=verdict.primary_rule,
-            code=verdict.code,
-            rules=rules[:MAX_CODES],
-            obligations=verdict.obligations,
-            policy=verdict.policy_version,
-            payload_sha256=about.payload_sha256,
-        )
+            subject=about.subject,
+        ),
+        practice=about.practice,
+        subject=about.subject,
+        decision=decision_id,
+        referral=about.referral,
+        delivery=about.delivery,
+        service=service.id if service else None,
+        recipient=service.provider if service else None,
+        stage=about.stage,
+        effect=LedgerEffect(verdict.effect),
+        rule=verdict.primary_rule,
+        code=verdict.code,
+        rules=rules_of(verdict),
+        obligations=verdict.obligations,
+        policy=verdict.policy_version,
+        payload_sha256=about.payload_sha256,
     )
+    details.record_decided(tx, made, detail)
     return decision_id
+
+
+def rules_of(verdict: Verdict) -> tuple[str, ...]:
+    """List the rules that spoke, or else the grounds, as many as an entry holds."""
+    rules = tuple(dict.fromkeys(reason.rule for reason in verdict.reasons)) or verdict.grounds
+    return rules[:MAX_CODES]
 
 
 def hold_for(verdict: Verdict, tx: Transaction, gateway: Gateway) -> Hold:

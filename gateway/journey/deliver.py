@@ -29,7 +29,7 @@ from gateway.referral.identifiers import DecisionId
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
-from gateway.store import deliveries, referrals
+from gateway.store import deliveries, details, gates, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 
@@ -123,7 +123,13 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
             settle.stopped(tx, claimed, present, gateway, answer.verdict, decision)
             return None
         _record_redaction(tx, answer, present, claimed, decision, body_sha256)
-        tx.record(_released(claimed, present, decision, body_sha256))
+        fence = gates.epochs(
+            tx,
+            practice=present.practice,
+            recipient=claimed.provider,
+            subject=present.subject,
+        )
+        tx.record(replace(_released(claimed, present, decision, body_sha256), epochs=fence))
         return Parcel(
             delivery=claimed,
             referral=present,
@@ -194,14 +200,15 @@ def _record_redaction(
     """Record that something was taken out, and for which duties; what it was is sealed."""
     done = answer.minimised.withheld.duties & set(answer.verdict.obligations)
     if done:
-        tx.record(
-            RedactionApplied(
-                **named(claimed, present, actor=ACTOR),
-                decision=decision,
-                obligations=tuple(sorted(done)),
-                payload_sha256=body_sha256,
-            )
+        applied = RedactionApplied(
+            **named(claimed, present, actor=ACTOR),
+            decision=decision,
+            obligations=tuple(sorted(done)),
+            payload_sha256=body_sha256,
         )
+        taken_out = answer.minimised.withheld.taken_out
+        told = [{"type": each.type, "why": each.why} for each in taken_out]
+        details.record(tx, applied, {"taken_out": told})
 
 
 def _keep(

@@ -1,14 +1,15 @@
-"""Say what the sharing rules would answer, and why, as of any moment. Nothing is stored or sent.
+"""Say what the sharing rules would answer, and why, as of any moment. Nothing is sent.
 
 What enters: a message, an accepted referral, or a practice, a recipient and a purpose; and a
 moment. What leaves: Explanations. They walk the same corridor as a decision that counts
-(`consider`), by the rules in force in this version, on the facts of the moment. Must never:
-be taken for a decision, or leave a trace in the ledger.
+(`consider`), by the rules in force in this version, on the facts of the moment. Each is an entry,
+`decision.previewed`, and that is all that is stored: who asks what would be allowed is to be
+seen. Must never: be taken for a decision.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from gateway.consent.decide import Policy, Verdict, decide
 from gateway.consent.facts import Action, Facts
@@ -19,10 +20,18 @@ from gateway.errors import NotFoundError, NotTheRequesterError
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey.accept import candidates_for
-from gateway.journey.consider import Answer, Case, best, case_of, consider
+from gateway.journey.consider import Answer, Case, best, case_of, consider, rules_of
 from gateway.journey.gateway import Gateway
+from gateway.ledger.entry import DecisionPreviewed
+from gateway.ledger.kinds import Effect as LedgerEffect
 from gateway.referral.directory import Service
-from gateway.referral.identifiers import OdsCode, ReferralReference, ServiceId
+from gateway.referral.identifiers import (
+    Handle,
+    OdsCode,
+    ReferralId,
+    ReferralReference,
+    ServiceId,
+)
 from gateway.referral.json import JsonObject
 from gateway.referral.model import IncomingReferral, Sender
 from gateway.referral.sharing import Moment
@@ -30,6 +39,8 @@ from gateway.routing.candidates import Candidate
 from gateway.store import persons, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading
+
+ACTOR = "operator"
 
 _TOLD = OPEN | {Why.NOT_MINIMUM}
 
@@ -101,7 +112,10 @@ def explain_message(
         found = candidates_for(view, referral, sender.ods, moment.at)
         answers = [consider(view, gateway, case, each) for each in found]
     chosen = best(answers)
-    return [_explained(a, moment, gateway, is_chosen=a is chosen) for a in answers]
+    explained = [_explained(a, moment, gateway, is_chosen=a is chosen) for a in answers]
+    asked = _Asked(actor=sender.client, practice=sender.ods, subject=case.subject)
+    _record(gateway, asked, explained)
+    return explained
 
 
 def explain_referral(reference: ReferralReference, gateway: Gateway, moment: Moment) -> Explanation:
@@ -116,7 +130,12 @@ def explain_referral(reference: ReferralReference, gateway: Gateway, moment: Mom
         case = case_of(present, read_referral(read_resource(received)), received, moment)
         service = DirectoryAsOf(view, moment.at).service(present.service)
         answer = consider(view, gateway, case, Candidate(service=service, purpose=present.purpose))
-    return _explained(answer, moment, gateway)
+    explained = _explained(answer, moment, gateway)
+    asked = _Asked(
+        actor=ACTOR, practice=present.practice, subject=present.subject, referral=present.id
+    )
+    _record(gateway, asked, [explained])
+    return explained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,15 +163,17 @@ def explain_pair(pair: Pair, gateway: Gateway, moment: Moment) -> Explanation:
     """
     with gateway.store.reading(as_one_moment=True) as view:
         facts, service = _facts_between(view, pair, moment)
-    verdict = decide(facts, gateway.policy)
-    return Explanation(
+    explained = Explanation(
         service=service,
         purpose=pair.purpose,
         moment=moment,
         facts=facts,
-        verdict=verdict,
+        verdict=decide(facts, gateway.policy),
         flips=find_flips(facts, gateway.policy),
     )
+    asked = _Asked(actor=ACTOR, practice=pair.practice, recipient=pair.recipient)
+    _record(gateway, asked, [explained])
+    return explained
 
 
 def _facts_between(view: Reading, pair: Pair, moment: Moment) -> tuple[Facts, Service | None]:
@@ -189,4 +210,41 @@ def _explained(
         withheld=answer.minimised.withheld,
         would_leave=answer.minimised.tree,
         is_chosen=is_chosen,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """Who asked, and about whom. `recipient` None: that of each service."""
+
+    actor: str
+    practice: OdsCode
+    subject: Handle | None = None
+    referral: ReferralId | None = None
+    recipient: OdsCode | None = None
+
+
+def _record(gateway: Gateway, asked: _Asked, explained: Sequence[Explanation]) -> None:
+    """Record each preview; what cannot be recorded is not told."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        for each in explained:
+            tx.record(_previewed(asked, each))
+
+
+def _previewed(asked: _Asked, each: Explanation) -> DecisionPreviewed:
+    service, verdict = each.service, each.verdict
+    return DecisionPreviewed(
+        actor=asked.actor,
+        practice=asked.practice,
+        subject=asked.subject,
+        referral=asked.referral,
+        service=service.id if service else None,
+        recipient=asked.recipient or (service.provider if service else None),
+        as_of=each.moment.at.astimezone(UTC),
+        effect=LedgerEffect(verdict.effect),
+        rule=verdict.primary_rule,
+        code=verdict.code,
+        rules=rules_of(verdict),
+        obligations=verdict.obligations,
+        policy=verdict.policy_version,
     )

@@ -12,7 +12,9 @@ from gateway.errors import NotFoundError
 from gateway.fhir.references import index
 from gateway.fhir.service_request import service_request_of
 from gateway.fhir.text import read_resource
+from gateway.journey.disclose import Question, Shown, record_shown
 from gateway.journey.gateway import Gateway
+from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import Offer
 from gateway.referral.identifiers import (
     DeliveryId,
@@ -78,6 +80,28 @@ def present_version(kept: Kept) -> JsonObject:
     )
 
 
+def show_referral(
+    sender: Sender, referral_id: ReferralId, gateway: Gateway, interaction: Interaction
+) -> Kept:
+    """Read a referral of the sender's own organisation, and record that it is shown.
+
+    Raises:
+        NotFoundError: as `own_referral`; that is on record too.
+    """
+    question = Question(type="ServiceRequest", interaction=interaction, by={"_id": referral_id})
+    try:
+        kept = own_referral(sender, referral_id, gateway)
+    except NotFoundError:
+        record_shown(gateway, sender, question, ())
+        raise
+    record_shown(gateway, sender, question, [_shown(kept.referral)])
+    return kept
+
+
+def _shown(referral: Referral) -> Shown:
+    return Shown(practice=referral.practice, subject=referral.subject, referral=referral.id)
+
+
 def own_referral(sender: Sender, referral_id: ReferralId, gateway: Gateway) -> Kept:
     """Read a referral of the sender's own organisation.
 
@@ -133,7 +157,7 @@ class Wanted:
 def own_referrals(sender: Sender, wanted: Wanted, gateway: Gateway) -> tuple[list[Kept], int]:
     """Search a practice's own referrals; return a page with their messages, and the total.
 
-    A number that this practice has never sent is nobody: an empty result, not an error.
+    What is shown is recorded. A number that this practice has never sent is nobody: an empty result, not an error.
     """
     with gateway.store.reading() as view:
         subjects = frozenset({wanted.subject}) if wanted.subject else None
@@ -155,7 +179,32 @@ def own_referrals(sender: Sender, wanted: Wanted, gateway: Gateway) -> tuple[lis
             limit=wanted.limit,
         )
         page, total = referrals.search(view, search)
-        return [_kept(view, each) for each in page], total
+        found_here = [_kept(view, each) for each in page]
+    record_shown(gateway, sender, _question(wanted), [_shown(each) for each in page])
+    return found_here, total
+
+
+def _question(wanted: Wanted) -> Question:
+    named = {
+        "patient:identifier": wanted.nhs_number,
+        "person": wanted.person,
+        "_person": wanted.mark,
+        "identifier": wanted.identifiers or None,
+    }
+    return Question(
+        type="ServiceRequest",
+        interaction=Interaction.SEARCH,
+        by={
+            "_id": wanted.id,
+            "status": wanted.statuses,
+            "_subject": wanted.subject,
+            "from": wanted.updated_from,
+            "before": wanted.updated_before,
+            "after": wanted.after[0] if wanted.after else None,
+            "_count": wanted.limit,
+        },
+        named=[name for name, value in named.items() if value is not None],
+    )
 
 
 def mark_of(person: Identifier, gateway: Gateway) -> str:
@@ -189,7 +238,12 @@ def own_hops(
         )
         hops = {d.id: Hop(referrals.get(view, d.referral), d) for d in [*owned, *placed]}
         everything: Sequence[Hop] = [*hops.values(), *(Hop(r, None) for r in asked)]
-    return sorted(everything, key=lambda hop: (hop.moved_at, hop.id))[:limit]
+    found = sorted(everything, key=lambda hop: (hop.moved_at, hop.id))[:limit]
+    place = after[0] if after else None
+    by = {"from": since, "before": before, "after": place, "_count": limit}
+    question = Question(type="Task", interaction=Interaction.SEARCH, by=by)
+    record_shown(gateway, sender, question, [_shown(hop.referral) for hop in found])
+    return found
 
 
 def own_hop(sender: Sender, hop_id: str, gateway: Gateway) -> Hop:
@@ -198,11 +252,14 @@ def own_hop(sender: Sender, hop_id: str, gateway: Gateway) -> Hop:
     Raises:
         NotFoundError: there is none, or it is not theirs to see.
     """
+    question = Question(type="Task", interaction=Interaction.READ, by={"_id": hop_id})
     with gateway.store.reading() as view:
         delivery = deliveries.find(view, DeliveryId(hop_id))
-        referral = referrals.get(view, delivery.referral if delivery else ReferralId(hop_id))
-    if referral.practice == sender.ods or _has_it(sender.ods, delivery):
+        referral = referrals.find(view, delivery.referral if delivery else ReferralId(hop_id))
+    if referral is not None and (referral.practice == sender.ods or _has_it(sender.ods, delivery)):
+        record_shown(gateway, sender, question, [_shown(referral)])
         return Hop(referral, delivery)
+    record_shown(gateway, sender, question, ())
     msg = "no task has this id"
     raise NotFoundError(msg)
 

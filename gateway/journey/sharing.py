@@ -30,7 +30,7 @@ from gateway.ledger.kinds import SwitchValue as LedgerValue
 from gateway.referral.directory import Agreement, Practice, Switch, SwitchValue
 from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment, Origin, SwitchEvent
-from gateway.store import sharing
+from gateway.store import gates, sharing
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading, Transaction
 
@@ -135,6 +135,7 @@ def record_agreement(tx: Transaction, event: AgreementEvent) -> None:
     tx.record(
         _ENTRIES[event.move](
             actor=event.actor,
+            epochs=gates.change(tx, practice=event.practice),
             practice=event.practice,
             agreement=event.agreement,
             recipient=event.counterparty,
@@ -157,6 +158,7 @@ def record_switch(tx: Transaction, event: SwitchEvent) -> tuple[AgreementEvent, 
     tx.record(
         SwitchChanged(
             actor=event.actor,
+            epochs=gates.change(tx, practice=event.practice),
             practice=event.practice,
             switch=LedgerSwitch(event.switch),
             value=LedgerValue(event.value),

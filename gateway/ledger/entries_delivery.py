@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
 from gateway.errors import Phase
-from gateway.ledger.kinds import EntryKind
+from gateway.ledger.kinds import EntryKind, RecallAnswer
 from gateway.ledger.line import OnDelivery
 from gateway.ledger.values import (
     Code,
@@ -22,6 +22,7 @@ from gateway.ledger.values import (
 )
 
 WhichPhase = Annotated[Phase, one_of(Phase)]
+WhichAnswer = Annotated[RecallAnswer, one_of(RecallAnswer)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,15 @@ class DeliveryStopped(OnDelivery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryExpired(OnDelivery):
+    """A worker found its own lease ended before it had sent anything; nothing left."""
+
+    kind = EntryKind.DELIVERY_EXPIRED
+    attempt: Count
+    lease_until: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecallQueued(OnDelivery):
     """The recipient of an earlier delivery, `recalled`, is to be told to stop.
 
@@ -148,6 +158,31 @@ class RecallSent(OnDelivery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecallAcknowledged(OnDelivery):
+    """The recipient said what it did with what it had; to keep it is a lawful answer."""
+
+    kind = EntryKind.RECALL_ACKNOWLEDGED
+    answer: WhichAnswer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallRefused(OnDelivery):
+    """The recipient would not take the recall."""
+
+    kind = EntryKind.RECALL_REFUSED
+    attempt: Count
+    code: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallOverdue(OnDelivery):
+    """No answer to a recall came by `due`; somebody has to call."""
+
+    kind = EntryKind.RECALL_OVERDUE
+    due: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RedactionApplied(OnDelivery):
     """Items were taken out before release; `payload_sha256` is of what is left, and may leave.
 
@@ -171,8 +206,12 @@ DeliveryEntry: TypeAlias = (
     | DeliveryReplayed
     | DeliveryLeaseLapsed
     | DeliveryStopped
+    | DeliveryExpired
     | RecallQueued
     | RecallReleased
     | RecallSent
+    | RecallAcknowledged
+    | RecallRefused
+    | RecallOverdue
     | RedactionApplied
 )

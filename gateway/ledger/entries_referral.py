@@ -91,13 +91,31 @@ class DecisionMade(Line):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldOpened(OnReferral):
-    """Nothing leaves until the owner, a role, has resolved the reason, by `due`.
+class DecisionPreviewed(Line):
+    """Somebody asked what the rules would say, on the facts of `as_of`; nothing hangs on it."""
+
+    kind = EntryKind.DECISION_PREVIEWED
+    practice: Ods
+    subject: Handle | None
+    referral: Uuid | None
+    service: Name | None
+    recipient: Ods | None
+    as_of: Instant
+    effect: WhichEffect
+    rule: Code
+    code: Code
+    rules: Codes
+    obligations: Codes
+    policy: Name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnHold(OnReferral):
+    """A line on a hold that stands: why, whose task it is (a role), and by when.
 
     The hold hangs on a decision or a delivery, or both.
     """
 
-    kind = EntryKind.HOLD_OPENED
     decision: Uuid | None
     delivery: Uuid | None
     code: Code
@@ -105,7 +123,28 @@ class HoldOpened(OnReferral):
     due: Instant
 
     def _check_together(self) -> None:
-        _name_one("hold.opened", self.decision, self.delivery)
+        _name_one(self.kind, self.decision, self.delivery)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOpened(OnHold):
+    """Nothing leaves until the owner has resolved the reason."""
+
+    kind = EntryKind.HOLD_OPENED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldAssigned(OnHold):
+    """The hold is another role's task from here on, or is due at another time."""
+
+    kind = EntryKind.HOLD_ASSIGNED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOverdue(OnHold):
+    """Its time passed, and nobody has resolved it."""
+
+    kind = EntryKind.HOLD_OVERDUE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +158,22 @@ class HoldResolved(OnReferral):
     resolution: Code
 
     def _check_together(self) -> None:
-        _name_one("hold.resolved", self.decision, self.delivery)
+        _name_one(self.kind, self.decision, self.delivery)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagChanged(Line):
+    """A flag of the person's record changed: an opt-out, a dissent, a label, a death.
+
+    Which flag stands in the sealed detail, since some of them stigmatise. `flag_source` is
+    where it was read, as of `as_of`.
+    """
+
+    kind = EntryKind.FLAG_CHANGED
+    practice: Ods
+    subject: Handle
+    flag_source: Code
+    as_of: Instant
 
 
 def _name_one(kind: str, decision: str | None, delivery: str | None) -> None:
@@ -134,6 +188,10 @@ ReferralEntry: TypeAlias = (
     | ReferralCancelled
     | ReferralClosed
     | DecisionMade
+    | DecisionPreviewed
     | HoldOpened
+    | HoldAssigned
     | HoldResolved
+    | HoldOverdue
+    | FlagChanged
 )

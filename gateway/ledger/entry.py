@@ -9,7 +9,12 @@ The classes stand with their subject; whoever writes or reads entries imports th
     entries_referral.py   a referral: received, decided on, held, closed
     entries_delivery.py   a delivery or a recall, attempt by attempt
     entries_sharing.py    consents, agreements, switches, notices to the ICB
+    entries_outcome.py    what comes back: reports, write-backs; law and emergencies
+    entries_audit.py      reading, erasing, and the log itself: checkpoints, keys, checks
     entries_house.py      the gateway itself: directory, rules, log, clients
+
+A kind that nothing writes yet belongs to a flow that is still to come; it stands here so that
+the list, and every reader of it, is whole.
 
 A constructor raises ValueError for any value that does not fit, and for an entry that is
 too long; the message names the kind and the field, never the value. So an entry that could
@@ -18,10 +23,26 @@ be constructed can always be sealed.
 
 from typing import TypeAlias
 
+from gateway.ledger.entries_audit import (
+    AuditEntry,
+    AuditExported,
+    AuditRead,
+    ChainVerifyFailed,
+    CheckpointCosigned,
+    CheckpointPublished,
+    CheckpointRefused,
+    ClockDrift,
+    KeyDestroyed,
+    KeyRotated,
+    RecordRead,
+    RetentionPurged,
+    SubjectErased,
+)
 from gateway.ledger.entries_delivery import (
     DeliveryDeadLettered,
     DeliveryDelivered,
     DeliveryEntry,
+    DeliveryExpired,
     DeliveryLeaseLapsed,
     DeliveryQueued,
     DeliveryRefused,
@@ -29,7 +50,10 @@ from gateway.ledger.entries_delivery import (
     DeliveryReplayed,
     DeliveryStopped,
     DeliveryUnknown,
+    RecallAcknowledged,
+    RecallOverdue,
     RecallQueued,
+    RecallRefused,
     RecallReleased,
     RecallSent,
     RedactionApplied,
@@ -43,9 +67,26 @@ from gateway.ledger.entries_house import (
     TokenIssued,
     TokenRefused,
 )
+from gateway.ledger.entries_outcome import (
+    BreakglassUsed,
+    LegalAuthorised,
+    OutcomeEntry,
+    ReportSightAgreed,
+    ReportSightObjected,
+    ReportSightOffered,
+    ReportSightReleased,
+    ReportSightSeen,
+    WritebackDone,
+    WritebackFallback,
+    WritebackRefused,
+)
 from gateway.ledger.entries_referral import (
     DecisionMade,
+    DecisionPreviewed,
+    FlagChanged,
+    HoldAssigned,
     HoldOpened,
+    HoldOverdue,
     HoldResolved,
     ReferralCancelled,
     ReferralClosed,
@@ -78,7 +119,9 @@ from gateway.ledger.entries_sharing import (
     SwitchChanged,
 )
 
-Entry: TypeAlias = ReferralEntry | DeliveryEntry | SharingEntry | HouseEntry
+Entry: TypeAlias = (
+    ReferralEntry | DeliveryEntry | SharingEntry | OutcomeEntry | AuditEntry | HouseEntry
+)
 
 __all__ = [
     "AgreementEntry",
@@ -91,15 +134,26 @@ __all__ = [
     "AgreementSuspended",
     "AgreementWidened",
     "AgreementWithdrawn",
+    "AuditEntry",
+    "AuditExported",
+    "AuditRead",
+    "BreakglassUsed",
+    "ChainVerifyFailed",
+    "CheckpointCosigned",
+    "CheckpointPublished",
+    "CheckpointRefused",
+    "ClockDrift",
     "ConsentEnteredInError",
     "ConsentEntry",
     "ConsentRecorded",
     "ConsentSuperseded",
     "ConsentWithdrawn",
     "DecisionMade",
+    "DecisionPreviewed",
     "DeliveryDeadLettered",
     "DeliveryDelivered",
     "DeliveryEntry",
+    "DeliveryExpired",
     "DeliveryLeaseLapsed",
     "DeliveryQueued",
     "DeliveryRefused",
@@ -109,28 +163,49 @@ __all__ = [
     "DeliveryUnknown",
     "DirectoryApplied",
     "Entry",
+    "FlagChanged",
+    "HoldAssigned",
     "HoldOpened",
+    "HoldOverdue",
     "HoldResolved",
     "HouseEntry",
     "IcbNoticeAcknowledged",
     "IcbNoticeDrafted",
     "IcbNoticeReinstated",
     "IcbNoticeSent",
+    "KeyDestroyed",
+    "KeyRotated",
     "LedgerVerified",
+    "LegalAuthorised",
     "NoticeEntry",
     "OptOutLoaded",
+    "OutcomeEntry",
     "PolicyChanged",
+    "RecallAcknowledged",
+    "RecallOverdue",
     "RecallQueued",
+    "RecallRefused",
     "RecallReleased",
     "RecallSent",
+    "RecordRead",
     "RedactionApplied",
     "ReferralCancelled",
     "ReferralClosed",
     "ReferralEntry",
     "ReferralReceived",
     "ReferralRejected",
+    "ReportSightAgreed",
+    "ReportSightObjected",
+    "ReportSightOffered",
+    "ReportSightReleased",
+    "ReportSightSeen",
+    "RetentionPurged",
     "SharingEntry",
+    "SubjectErased",
     "SwitchChanged",
     "TokenIssued",
     "TokenRefused",
+    "WritebackDone",
+    "WritebackFallback",
+    "WritebackRefused",
 ]

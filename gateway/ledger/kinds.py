@@ -14,6 +14,7 @@ class EntryKind(StrEnum):
     REFERRAL_CANCELLED = "referral.cancelled"
     REFERRAL_CLOSED = "referral.closed"
     DECISION_MADE = "decision.made"
+    DECISION_PREVIEWED = "decision.previewed"
     DELIVERY_QUEUED = "delivery.queued"
     DELIVERY_RELEASED = "delivery.released"
     DELIVERY_DELIVERED = "delivery.delivered"
@@ -23,12 +24,19 @@ class EntryKind(StrEnum):
     DELIVERY_REPLAYED = "delivery.replayed"
     DELIVERY_LEASE_LAPSED = "delivery.lease_lapsed"
     DELIVERY_STOPPED = "delivery.stopped"
+    DELIVERY_EXPIRED = "delivery.expired"
     RECALL_QUEUED = "recall.queued"
     RECALL_RELEASED = "recall.released"
     RECALL_SENT = "recall.sent"
+    RECALL_ACKNOWLEDGED = "recall.acknowledged"
+    RECALL_REFUSED = "recall.refused"
+    RECALL_OVERDUE = "recall.overdue"
     REDACTION_APPLIED = "redaction.applied"
     HOLD_OPENED = "hold.opened"
+    HOLD_ASSIGNED = "hold.assigned"
     HOLD_RESOLVED = "hold.resolved"
+    HOLD_OVERDUE = "hold.overdue"
+    FLAG_CHANGED = "flag.changed"
     CONSENT_RECORDED = "consent.recorded"
     CONSENT_SUPERSEDED = "consent.superseded"
     CONSENT_WITHDRAWN = "consent.withdrawn"
@@ -47,6 +55,28 @@ class EntryKind(StrEnum):
     ICB_NOTICE_SENT = "icb.notice.sent"
     ICB_NOTICE_ACKNOWLEDGED = "icb.notice.acknowledged"
     ICB_NOTICE_REINSTATED = "icb.notice.reinstated"
+    REPORT_SIGHT_OFFERED = "report.sight.offered"
+    REPORT_SIGHT_SEEN = "report.sight.seen"
+    REPORT_SIGHT_AGREED = "report.sight.agreed"
+    REPORT_SIGHT_OBJECTED = "report.sight.objected"
+    REPORT_SIGHT_RELEASED = "report.sight.released"
+    WRITEBACK_DONE = "writeback.done"
+    WRITEBACK_REFUSED = "writeback.refused"
+    WRITEBACK_FALLBACK = "writeback.fallback"
+    LEGAL_AUTHORISED = "legal.authorised"
+    BREAKGLASS_USED = "breakglass.used"
+    RECORD_READ = "record.read"
+    AUDIT_READ = "audit.read"
+    AUDIT_EXPORTED = "audit.exported"
+    SUBJECT_ERASED = "subject.erased"
+    KEY_ROTATED = "key.rotated"
+    KEY_DESTROYED = "key.destroyed"
+    RETENTION_PURGED = "retention.purged"
+    CHECKPOINT_PUBLISHED = "checkpoint.published"
+    CHECKPOINT_COSIGNED = "checkpoint.cosigned"
+    CHECKPOINT_REFUSED = "checkpoint.refused"
+    CHAIN_VERIFY_FAILED = "chain.verify.failed"
+    CLOCK_DRIFT = "clock.drift"
     DIRECTORY_APPLIED = "directory.applied"
     POLICY_CHANGED = "policy.changed"
     LEDGER_VERIFIED = "ledger.verified"
@@ -137,3 +167,44 @@ class NoticeKind(StrEnum):
     WRITE_SWITCH = "write-switch"
     REINSTATE = "reinstate"
     SHARED_CARE = "shared-care"
+
+
+class Extent(StrEnum):
+    """How much of the ledger was handed out."""
+
+    LOG = "log"
+    ENTRY = "entry"
+    SUBJECT = "subject"
+    PRACTICE = "practice"
+
+
+class Interaction(StrEnum):
+    """How a record was read. Source: FHIR RESTful interactions."""
+
+    READ = "read"
+    VREAD = "vread"
+    HISTORY = "history"
+    SEARCH = "search"
+
+
+class RecallAnswer(StrEnum):
+    """What a recipient did with what it had been sent before it was recalled."""
+
+    STOPPED = "stopped"
+    RETURNED = "returned"
+    RETAINED = "retained"
+
+
+class WritebackRoute(StrEnum):
+    """How an outcome reaches a practice."""
+
+    UPDATE_RECORD = "update-record"
+    DOCUMENT = "document"
+    LETTER = "letter"
+
+
+class Drift(StrEnum):
+    """Which way a clock was wrong."""
+
+    AHEAD = "ahead"
+    BEHIND = "behind"

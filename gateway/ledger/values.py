@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, get_args
 
 from gateway.ledger.canonical import Json
 
@@ -151,16 +151,51 @@ Code = Annotated[str, _text(_CODE, "a code with at most nine digits")]
 """A word of a closed list, at most 64 characters, at most nine of them digits."""
 Name = Annotated[str, _text(_NAME, "a code, a UUID or a SHA-256")]
 """The name of a client, role, service or policy in this gateway, never of a person."""
+Names = Annotated[tuple[str, ...], _list_of(_text(_NAME, "a code, a UUID or a SHA-256"))]
 Codes = Annotated[tuple[str, ...], _list_of(_text(_CODE, "a code with at most nine digits"))]
 Scopes = Annotated[
     tuple[str, ...],
     _list_of(_text(_FEW_DIGITS + "[A-Za-z0-9_.:/*-]{1,64}", "a scope")),
 ]
+LISTS = tuple(get_args(each)[1] for each in (Codes, Names, Scopes))
+"""The rules of lists, which alone can make an entry long."""
 Instant = Annotated[datetime, Rule(write_instant, read_instant)]
 """An aware UTC datetime, exact to the microsecond."""
 Count = Annotated[int, _integer(0, MAX_INTEGER)]
 HttpStatus = Annotated[int, _integer(100, 599)]
 Truth = Annotated[bool, Rule(_write_boolean, _same)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Epochs:
+    """How often the sharing of a practice, with a recipient, of a subject has been changed.
+
+    None: the line does not concern that one.
+    """
+
+    practice: int | None = None
+    recipient: int | None = None
+    subject: int | None = None
+
+
+def _write_epochs(value: object) -> Json:
+    if isinstance(value, Epochs):
+        number = get_args(Count)[1]
+        counts = {name: getattr(value, name) for name in _GATES}
+        return {name: None if n is None else number.write(n) for name, n in counts.items()}
+    message = "is not Epochs"
+    raise ValueError(message)
+
+
+def _read_epochs(value: Json) -> object:
+    if isinstance(value, dict) and value.keys() == set(_GATES):
+        return Epochs(**value)
+    return None
+
+
+_GATES = ("practice", "recipient", "subject")
+
+Fence = Annotated[Epochs, Rule(_write_epochs, _read_epochs)]
 
 _PLAIN = bytes(code for code in range(0x21, 0x7F) if code != ord("\\"))
 """Visible ASCII without the backslash: no space, so no sentence; no escape, so no disguise."""

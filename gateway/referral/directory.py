@@ -113,6 +113,7 @@ class Scope(StrEnum):
     CONSENT_CREATE = "system/Consent.c"
     CONSENT_READ = "system/Consent.rs"
     CONSENT_UPDATE = "system/Consent.u"
+    AUDIT_READ = "system/AuditEvent.rs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

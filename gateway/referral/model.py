@@ -67,6 +67,18 @@ class Envelope:
     answer_by: float
     attempt: int = 0
 
+    @property
+    def told(self) -> dict[str, object]:
+        """What the ledger keeps sealed of a message: who sent it, and under which names."""
+        return {
+            "client": self.sender.client,
+            "organisation": self.sender.ods,
+            "door": self.door,
+            "request_id": self.request_id,
+            "correlation_id": self.correlation_id,
+            "body_sha256": self.body_sha256,
+        }
+
 
 ANY_SYSTEM = "*"
 """In a search: an identifier of any system."""

@@ -23,7 +23,7 @@ from gateway.referral.identifiers import (
 )
 from gateway.referral.json import JsonObject
 from gateway.referral.lifecycle import ReferralState
-from gateway.store import persons
+from gateway.store import details, persons
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import decision, person, referral
 
@@ -153,14 +153,10 @@ def _kept(view: Reading, row: Row[Any]) -> Kept:
     )
 
 
-def add(tx: Transaction, taken: Decision) -> None:
-    """Store a decision."""
+def add(tx: Transaction, taken: Decision) -> bytes:
+    """Store a decision. Returns: its detail, as it was sealed."""
     key = persons.key_of(tx, taken.subject)
-    detail = json.dumps(
-        detail_of(taken.facts, taken.verdict, taken.taken_out),
-        default=datetime.isoformat,
-        separators=(",", ":"),
-    )
+    detail = details.written(detail_of(taken.facts, taken.verdict, taken.taken_out))
     tx.connection.execute(
         _ADD,
         {
@@ -178,7 +174,8 @@ def add(tx: Transaction, taken: Decision) -> None:
             "code": taken.verdict.code,
             "policy_version": taken.verdict.policy_version,
             "payload_sha256": taken.payload_sha256,
-            "sealed_detail": tx.vault.seal(key, detail.encode(), f"decision/{taken.id}"),
+            "sealed_detail": tx.vault.seal(key, detail, f"decision/{taken.id}"),
             "decided_at": taken.decided_at,
         },
     )
+    return detail

@@ -6,6 +6,7 @@ commit, so that the ledger's head is locked for the shortest time and no act is 
 without its entries. A transaction never spans a network call.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gateway.errors import StoreUnavailableError, TooSlowError
 from gateway.ledger.entry import Entry
-from gateway.store.ledger import append
+from gateway.store.ledger import Recorded, Sealed, append
 from gateway.store.vault import Vault
 
 _READ_ONLY = "gateway_read_only"
@@ -41,11 +42,15 @@ class Transaction:
     at: datetime
     vault: Vault
     wrapped_keys: dict[str, bytes] = field(default_factory=dict)
-    entries: list[Entry] = field(default_factory=list)
+    recorded: list[Recorded] = field(default_factory=list)
 
     def record(self, *entries: Entry) -> None:
         """Queue ledger entries; they are written in this order, just before the commit."""
-        self.entries.extend(entries)
+        self.recorded.extend(Recorded(entry) for entry in entries)
+
+    def record_sealed(self, entry: Entry, sealed: Sealed) -> None:
+        """Queue one ledger entry with what is sealed beside it: see `details.record`."""
+        self.recorded.append(Recorded(entry, sealed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +94,8 @@ class Store:
             with connection.begin():
                 tx = Transaction(connection=connection, at=at, vault=self.vault)
                 yield tx
-                if tx.entries:
-                    append(connection, tx.entries, origin=self.ledger_origin, at=at)
+                if tx.recorded:
+                    append(connection, tx.recorded, origin=self.ledger_origin, at=at)
                 _check_time(answer_by)
 
     @contextmanager
@@ -191,9 +196,19 @@ def without_time_limit(connection: Connection) -> None:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401  # DB-API
-    """Durable before fast: WAL with a full sync at each commit."""
+    """Durable before fast: WAL with a full sync at each commit.
+
+    What is deleted is overwritten, and a new database can give its space back (`purging.py`).
+    """
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    if not connection.execute("PRAGMA page_count").fetchone()[0]:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")  # later it would ask for the lock
+    for pragma in (
+        "secure_delete=ON",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -211,13 +226,15 @@ class _Beginner:
         """Begin, trying again each millisecond until patience ends."""
         read_only = connection.get_execution_options().get(_READ_ONLY, False)
         statement = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        driver: Any = connection.connection.driver_connection
         until = time.monotonic() + self._patience
         while True:
             try:
-                connection.exec_driver_sql(statement)
-            except OperationalError as error:
-                if "locked" not in str(error.orig) or time.monotonic() >= until:
-                    raise
+                driver.execute(statement)
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() >= until:
+                    msg = "the database did not begin a transaction in time"
+                    raise StoreUnavailableError(msg) from error
                 time.sleep(_BETWEEN_TRIES)
             else:
                 return

@@ -1,49 +1,82 @@
-"""The ledger's rows: appended last in each transaction, never changed, never deleted."""
+"""The ledger's rows: appended last in each transaction, never changed.
+
+Appending speaks to the driver (`pen.py`): it stands in every transaction of the gateway, and
+through SQLAlchemy it took several times as long.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, func, select
 
+from gateway.errors import StoreUnavailableError
 from gateway.ledger.entry import Entry
 from gateway.ledger.merkle import Frontier
-from gateway.ledger.seal import log_name, seal
+from gateway.ledger.seal import SealedEntry, log_name, seal
 from gateway.ledger.verify import LedgerRow
-from gateway.store.tables import ledger_entry, ledger_head
+from gateway.store.pen import Pen
+from gateway.store.tables_ledger import ledger_entry, ledger_head
 
-_INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-
-_HEAD = select(ledger_head).where(ledger_head.c.log == bindparam("log")).with_for_update()
-_ADD = insert(ledger_entry)
-_MOVE_HEAD = update(ledger_head).where(ledger_head.c.log == bindparam("of_log"))
-_LAST_ON_SUBJECT = (
-    select(func.max(ledger_entry.c.idx))
-    .where(ledger_entry.c.log == bindparam("log"), ledger_entry.c.subject == bindparam("subject"))
-    .scalar_subquery()
+_HEAD = "SELECT size, frontier FROM ledger_head WHERE log = ? FOR UPDATE"
+_FIRST_HEAD = (
+    "INSERT INTO ledger_head (log, size, frontier) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 )
-_LAST_ON_PRACTICE = (
-    select(func.max(ledger_entry.c.idx))
-    .where(ledger_entry.c.log == bindparam("log"), ledger_entry.c.practice == bindparam("practice"))
-    .scalar_subquery()
+_ADD = (
+    "INSERT INTO ledger_entry (log, idx, practice, subject, kind, referral, consent, at, actor,"
+    " effect, policy, body, leaf_hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_LAST = select(_LAST_ON_SUBJECT, _LAST_ON_PRACTICE)
+_ADD_DETAIL = (
+    "INSERT INTO ledger_detail (log, idx, subject, sealed_salt, sealed_detail)"
+    " VALUES (?, ?, ?, ?, ?)"
+)
+_MOVE_HEAD = "UPDATE ledger_head SET size = ?, frontier = ? WHERE log = ?"
+_LAST = (
+    "SELECT (SELECT max(idx) FROM ledger_entry WHERE log = ? AND subject = ?),"
+    " (SELECT max(idx) FROM ledger_entry WHERE log = ? AND practice = ?)"
+)
 
 
-def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at: datetime) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """What is kept beside an entry: the commitment in its leaf, the sealed salt and detail.
+
+    `detail` None: the detail is that of the decision which the entry names.
+    """
+
+    commit: str
+    salt: bytes
+    detail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An entry that waits for the commit, and what is sealed beside it."""
+
+    entry: Entry
+    sealed: Sealed | None = None
+
+
+def append(
+    connection: Connection, recorded: Sequence[Recorded], *, origin: str, at: datetime
+) -> None:
     """Append entries to the log of this year, in order.
 
     1. Lock the head; from here to the commit no other writer appends.
     2. Seal each entry at its place, linked to the ones before it on its subject and practice.
-    3. Insert the entries and the new head.
+    3. Insert the entries, what is sealed beside them, and the new head.
+
+    Raises:
+        StoreUnavailableError: the database did not take them in time, or has no room.
     """
     log = log_name(origin, at)
-    head = _locked_head(connection, log)
-    links = _Links(connection, log)
-    rows = []
-    for entry in entries:
-        index = head.size
+    pen = Pen(connection)
+    head = _locked_head(pen, log)
+    links = _Links(pen, log)
+    rows, details = [], []
+    for each in recorded:
+        entry, beside, index = each.entry, each.sealed, head.size
         prev_subject, prev_practice = links.follow(entry, index)
         sealed = seal(
             entry,
@@ -52,40 +85,53 @@ def append(connection: Connection, entries: Sequence[Entry], *, origin: str, at:
             at=at,
             prev_subject=prev_subject,
             prev_practice=prev_practice,
+            detail_commit=beside.commit if beside else None,
         )
         head = head.append(sealed.leaf_hash)
-        rows.append(_row(entry, log, index, sealed.body, sealed.leaf_hash))
-    connection.execute(_ADD, rows)
-    connection.execute(_MOVE_HEAD, {"of_log": log, "size": head.size, "frontier": head.to_bytes()})
+        rows.append(_row(pen, entry, sealed, log, index, at))
+        if beside is not None:
+            details.append((log, index, entry.subject, beside.salt, beside.detail))
+    pen.write(_ADD, rows)
+    pen.write(_ADD_DETAIL, details)
+    pen.write(_MOVE_HEAD, [(head.size, head.to_bytes(), log)])
 
 
-def _row(entry: Entry, log: str, index: int, body: bytes, leaf: bytes) -> dict[str, Any]:
-    return {
-        "log": log,
-        "idx": index,
-        "practice": entry.practice,
-        "subject": entry.subject,
-        "kind": entry.kind.value,
-        "referral": getattr(entry, "referral", None),
-        "body": body,
-        "leaf_hash": leaf,
-    }
+def _row(
+    pen: Pen, entry: Entry, sealed: SealedEntry, log: str, index: int, at: datetime
+) -> tuple[Any, ...]:
+    return (
+        log,
+        index,
+        entry.practice,
+        entry.subject,
+        entry.kind.value,
+        getattr(entry, "referral", None),
+        getattr(entry, "consent", None),
+        pen.instant(at),
+        entry.actor,
+        getattr(entry, "effect", None),
+        getattr(entry, "policy", None),
+        sealed.body,
+        sealed.leaf_hash,
+    )
 
 
-def _locked_head(connection: Connection, log: str) -> Frontier:
-    row = connection.execute(_HEAD, {"log": log}).one_or_none()
-    if row is None:
-        first = _INSERTS[connection.dialect.name](ledger_head)
-        connection.execute(first.values(log=log, size=0, frontier=b"").on_conflict_do_nothing())
-        row = connection.execute(_HEAD, {"log": log}).one()
-    return Frontier.from_bytes(row.size, row.frontier)
+def _locked_head(pen: Pen, log: str) -> Frontier:
+    found = pen.read(_HEAD, (log,))
+    if found is None:
+        pen.write(_FIRST_HEAD, [(log, 0, b"")])
+        found = pen.read(_HEAD, (log,))
+    if found is None:
+        msg = "the ledger's head vanished inside its own transaction"
+        raise StoreUnavailableError(msg)
+    return Frontier.from_bytes(found[0], found[1])
 
 
 class _Links:
     """The last index on each subject and each practice, looked up once a transaction."""
 
-    def __init__(self, connection: Connection, log: str) -> None:
-        self._connection = connection
+    def __init__(self, pen: Pen, log: str) -> None:
+        self._pen = pen
         self._log = log
         self._subjects: dict[str | None, int | None] = {None: None}
         self._practices: dict[str | None, int | None] = {None: None}
@@ -94,9 +140,8 @@ class _Links:
         """Return the last index on the entry's subject and practice; the entry is next."""
         subject, practice = entry.subject, entry.practice
         if subject not in self._subjects or practice not in self._practices:
-            found = self._connection.execute(
-                _LAST, {"log": self._log, "subject": subject, "practice": practice}
-            ).one()
+            asked = (self._log, subject, self._log, practice)
+            found = self._pen.read(_LAST, asked) or (None, None)
             self._subjects.setdefault(subject, found[0])
             self._practices.setdefault(practice, found[1])
         links = self._subjects[subject], self._practices[practice]
@@ -108,9 +153,44 @@ class _Links:
 
 
 def logs(connection: Connection) -> list[tuple[str, Frontier]]:
-    """List the logs with their heads, oldest first."""
-    rows = connection.execute(select(ledger_head).order_by(ledger_head.c.log))
+    """List the logs whose entries are here, with their heads, oldest first."""
+    query = select(ledger_head).where(ledger_head.c.purged_at.is_(None))
+    rows = connection.execute(query.order_by(ledger_head.c.log))
     return [(row.log, Frontier.from_bytes(row.size, row.frontier)) for row in rows]
+
+
+def head_of(connection: Connection, log: str) -> Frontier:
+    """Return the head of one log as it is now; of a log that is not there, the empty head."""
+    row = connection.execute(select(ledger_head).where(ledger_head.c.log == log)).one_or_none()
+    return Frontier.from_bytes(row.size, row.frontier) if row else Frontier()
+
+
+def last_on(
+    connection: Connection, log: str, below: int, *, subject: str | None, practice: str | None
+) -> int | None:
+    """Return the last index below one on a subject, or else of a practice; None: there is none."""
+    on = (
+        ledger_entry.c.subject == subject
+        if subject is not None
+        else ledger_entry.c.practice == practice
+    )
+    found: int | None = connection.execute(
+        select(func.max(ledger_entry.c.idx)).where(
+            ledger_entry.c.log == log, ledger_entry.c.idx < below, on
+        )
+    ).scalar_one()
+    return found
+
+
+def bodies(connection: Connection, log: str, first: int, number: int) -> list[bytes]:
+    """Return the bodies of so many entries from an index on, in order."""
+    query = (
+        select(ledger_entry.c.body)
+        .where(ledger_entry.c.log == log, ledger_entry.c.idx >= first)
+        .where(ledger_entry.c.idx < first + number)
+        .order_by(ledger_entry.c.idx)
+    )
+    return list(connection.execute(query).scalars())
 
 
 def entries(connection: Connection, log: str) -> Iterator[LedgerRow]:

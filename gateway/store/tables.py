@@ -1,11 +1,11 @@
 """The tables. Patient data stands only in columns whose name begins with `sealed`.
 
 A sealed column is AES-256-GCM under a key of its own row, itself wrapped by a
-key-encryption key that is not in the database; `lookup` columns are keyed hashes.
+key-encryption key that is not in the database; `lookup` columns are keyed hashes. The tables
+of the ledger: `tables_ledger.py`.
 """
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -13,38 +13,27 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
+from gateway.store import columns, tables_ledger
+from gateway.store.columns import CODE, HANDLE, ODS, SHA256_HEX, UUID
 from gateway.store.types import Instant
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-_UUID = String(36)
-_CODE = String(64)
-_ODS = String(10)
-_HANDLE = String(32)
-_SHA256_HEX = String(64)
+metadata = columns.metadata
+LEDGER = (tables_ledger.ledger_head, tables_ledger.ledger_entry)
+"""Named here so that whoever has the metadata has the ledger's tables in it."""
 
 directory_record = Table(
     "directory_record",
     metadata,
     Column("kind", String(16), primary_key=True),
-    Column("key", _CODE, primary_key=True),
+    Column("key", CODE, primary_key=True),
     Column("version", Integer, primary_key=True),
-    Column("also", _CODE, comment="second name: DoS service id, or an agreement's practice"),
+    Column("also", CODE, comment="second name: DoS service id, or an agreement's practice"),
     Column("valid_from", Instant, nullable=False),
     Column("valid_to", Instant, comment="empty: still valid"),
     Column("recorded_at", Instant, nullable=False),
@@ -56,8 +45,8 @@ access_token = Table(
     "access_token",
     metadata,
     Column("token_sha256", LargeBinary(32), primary_key=True),
-    Column("client", _CODE, nullable=False),
-    Column("ods", _ODS, nullable=False),
+    Column("client", CODE, nullable=False),
+    Column("ods", ODS, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("expires_at", Instant, nullable=False, index=True),
 )
@@ -65,7 +54,7 @@ access_token = Table(
 client_assertion = Table(
     "client_assertion",
     metadata,
-    Column("client", _CODE, primary_key=True),
+    Column("client", CODE, primary_key=True),
     Column("jti", String(128), primary_key=True),
     Column("expires_at", Instant, nullable=False, index=True),
 )
@@ -73,8 +62,8 @@ client_assertion = Table(
 person = Table(
     "person",
     metadata,
-    Column("handle", _HANDLE, primary_key=True),
-    Column("practice", _ODS, nullable=False),
+    Column("handle", HANDLE, primary_key=True),
+    Column("practice", ODS, nullable=False),
     Column("lookup", LargeBinary(32), unique=True, comment="empty: no NHS number was given"),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed_nhs_number", LargeBinary),
@@ -84,28 +73,28 @@ person = Table(
 referral = Table(
     "referral",
     metadata,
-    Column("id", _UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
     Column("reference", String(16), nullable=False, unique=True),
-    Column("practice", _ODS, nullable=False),
-    Column("sender", _CODE, nullable=False),
-    Column("subject", _HANDLE, ForeignKey("person.handle"), nullable=False),
+    Column("practice", ODS, nullable=False),
+    Column("sender", CODE, nullable=False),
+    Column("subject", HANDLE, ForeignKey("person.handle"), nullable=False),
     Column("door", String(8), nullable=False),
-    Column("request_id", _UUID, nullable=False),
-    Column("correlation_id", _UUID, nullable=False),
-    Column("purpose", _CODE, nullable=False),
-    Column("service", _CODE, nullable=False),
-    Column("provider", _ODS, nullable=False),
+    Column("request_id", UUID, nullable=False),
+    Column("correlation_id", UUID, nullable=False),
+    Column("purpose", CODE, nullable=False),
+    Column("service", CODE, nullable=False),
+    Column("provider", ODS, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("hold_code", _CODE),
+    Column("hold_code", CODE),
     Column("hold_text", Text),
     Column("hold_remedy", Text),
-    Column("hold_owner", _CODE),
+    Column("hold_owner", CODE),
     Column("hold_due", Instant),
-    Column("closed_because", _CODE),
+    Column("closed_because", CODE),
     Column("status", String(16), nullable=False, comment="the sender's: ServiceRequest.status"),
     Column("content_version", Integer, nullable=False),
     Column("content_at", Instant, nullable=False, comment="when the sender last changed it"),
-    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("body_sha256", SHA256_HEX, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed_body", LargeBinary, nullable=False, comment="the bytes as received"),
     Column("version", Integer, nullable=False),
@@ -128,14 +117,14 @@ referral = Table(
 referral_change = Table(
     "referral_change",
     metadata,
-    Column("referral", _UUID, ForeignKey("referral.id"), primary_key=True),
+    Column("referral", UUID, ForeignKey("referral.id"), primary_key=True),
     Column("version", Integer, primary_key=True, comment="of the content; 1 is the referral's"),
     Column("status", String(16), nullable=False),
     Column("door", String(8), nullable=False),
-    Column("sender", _CODE, nullable=False),
-    Column("request_id", _UUID, nullable=False),
-    Column("correlation_id", _UUID, nullable=False),
-    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("sender", CODE, nullable=False),
+    Column("request_id", UUID, nullable=False),
+    Column("correlation_id", UUID, nullable=False),
+    Column("body_sha256", SHA256_HEX, nullable=False),
     Column("sealed_body", LargeBinary, nullable=False, comment="under the referral's key"),
     Column("at", Instant, nullable=False),
 )
@@ -143,7 +132,7 @@ referral_change = Table(
 referral_identifier = Table(
     "referral_identifier",
     metadata,
-    Column("referral", _UUID, ForeignKey("referral.id"), primary_key=True),
+    Column("referral", UUID, ForeignKey("referral.id"), primary_key=True),
     Column("lookup", LargeBinary(32), primary_key=True),
     Index(None, "lookup"),
 )
@@ -151,12 +140,12 @@ referral_identifier = Table(
 request = Table(
     "request",
     metadata,
-    Column("client", _CODE, primary_key=True),
-    Column("request_id", _UUID, primary_key=True),
-    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("client", CODE, primary_key=True),
+    Column("request_id", UUID, primary_key=True),
+    Column("body_sha256", SHA256_HEX, nullable=False),
     Column("attempt", Integer, nullable=False, comment="which of its claims this is, from 1"),
     Column("running_until", Instant, comment="empty: it was answered"),
-    Column("referral", _UUID, comment="what it made or changed; empty: nothing"),
+    Column("referral", UUID, comment="what it made or changed; empty: nothing"),
     Column("refusal", Text, comment="JSON: what a decision answered where it refused"),
     Column("failure", Text, comment="JSON: the answer to a message that could not be taken"),
     Column("received_at", Instant, nullable=False),
@@ -165,20 +154,20 @@ request = Table(
 decision = Table(
     "decision",
     metadata,
-    Column("id", _UUID, primary_key=True),
+    Column("id", UUID, primary_key=True),
     Column("stage", String(16), nullable=False),
-    Column("referral", _UUID, ForeignKey("referral.id"), index=True),
-    Column("delivery", _UUID),
-    Column("practice", _ODS, nullable=False),
-    Column("subject", _HANDLE, ForeignKey("person.handle"), nullable=False),
-    Column("service", _CODE),
-    Column("provider", _ODS),
-    Column("purpose", _CODE, nullable=False),
+    Column("referral", UUID, ForeignKey("referral.id"), index=True),
+    Column("delivery", UUID),
+    Column("practice", ODS, nullable=False),
+    Column("subject", HANDLE, ForeignKey("person.handle"), nullable=False),
+    Column("service", CODE),
+    Column("provider", ODS),
+    Column("purpose", CODE, nullable=False),
     Column("effect", String(8), nullable=False),
     Column("primary_rule", String(16), nullable=False),
-    Column("code", _CODE, nullable=False),
-    Column("policy_version", _SHA256_HEX, nullable=False),
-    Column("payload_sha256", _SHA256_HEX, nullable=False),
+    Column("code", CODE, nullable=False),
+    Column("policy_version", SHA256_HEX, nullable=False),
+    Column("payload_sha256", SHA256_HEX, nullable=False),
     Column("sealed_detail", LargeBinary, nullable=False, comment="facts and reasons as decided"),
     Column("decided_at", Instant, nullable=False),
 )
@@ -186,18 +175,18 @@ decision = Table(
 delivery = Table(
     "delivery",
     metadata,
-    Column("id", _UUID, primary_key=True, comment="also the idempotency key of each attempt"),
+    Column("id", UUID, primary_key=True, comment="also the idempotency key of each attempt"),
     Column("kind", String(16), nullable=False),
-    Column("referral", _UUID, ForeignKey("referral.id"), nullable=False, index=True),
-    Column("service", _CODE, nullable=False),
-    Column("provider", _ODS, nullable=False),
+    Column("referral", UUID, ForeignKey("referral.id"), nullable=False, index=True),
+    Column("service", CODE, nullable=False),
+    Column("provider", ODS, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", Instant, nullable=False),
     Column("give_up_at", Instant, nullable=False),
-    Column("lease_owner", _CODE),
+    Column("lease_owner", CODE),
     Column("lease_until", Instant),
-    Column("reason", _CODE),
+    Column("reason", CODE),
     Column("may_have_arrived", Boolean, nullable=False, comment="an attempt got no answer"),
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -214,30 +203,30 @@ delivery = Table(
 agreement_event = Table(
     "agreement_event",
     metadata,
-    Column("practice", _ODS, primary_key=True),
-    Column("agreement", _CODE, primary_key=True),
+    Column("practice", ODS, primary_key=True),
+    Column("agreement", CODE, primary_key=True),
     Column("seq", Integer, primary_key=True, comment="from 1, in the order of recording"),
-    Column("counterparty", _ODS, nullable=False),
+    Column("counterparty", ODS, nullable=False),
     Column("type", String(16), nullable=False),
     Column("terms", Text, nullable=False, comment="JSON: the whole terms from this event on"),
     Column("effective_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Column("actor", _CODE, nullable=False),
+    Column("actor", CODE, nullable=False),
     Column("source", String(16), nullable=False),
     Column("reason", Text),
-    Column("document_sha256", _SHA256_HEX),
+    Column("document_sha256", SHA256_HEX),
 )
 
 switch_event = Table(
     "switch_event",
     metadata,
-    Column("practice", _ODS, primary_key=True),
+    Column("practice", ODS, primary_key=True),
     Column("switch", String(24), primary_key=True),
     Column("seq", Integer, primary_key=True, comment="from 1, in the order of recording"),
     Column("value", String(24), nullable=False),
     Column("effective_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Column("actor", _CODE, nullable=False),
+    Column("actor", CODE, nullable=False),
     Column("source", String(16), nullable=False),
     Column("reason", Text),
 )
@@ -245,13 +234,13 @@ switch_event = Table(
 icb_notice = Table(
     "icb_notice",
     metadata,
-    Column("id", _UUID, primary_key=True),
-    Column("practice", _ODS, nullable=False, index=True),
-    Column("commissioner", _ODS),
+    Column("id", UUID, primary_key=True),
+    Column("practice", ODS, nullable=False, index=True),
+    Column("commissioner", ODS),
     Column("kind", String(24), nullable=False),
     Column("state", String(16), nullable=False),
     Column("about", Text, nullable=False, comment="JSON: everything that the letter says"),
-    Column("letter_sha256", _SHA256_HEX, nullable=False),
+    Column("letter_sha256", SHA256_HEX, nullable=False),
     Column("effective_at", Instant, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("reply_by", Instant, nullable=False),
@@ -264,9 +253,9 @@ icb_notice = Table(
 consent = Table(
     "consent",
     metadata,
-    Column("id", _UUID, primary_key=True),
-    Column("practice", _ODS, nullable=False),
-    Column("subject", _HANDLE, ForeignKey("person.handle"), nullable=False, index=True),
+    Column("id", UUID, primary_key=True),
+    Column("practice", ODS, nullable=False),
+    Column("subject", HANDLE, ForeignKey("person.handle"), nullable=False, index=True),
     Column("version", Integer, nullable=False, comment="the newest"),
     Column("status", String(16), nullable=False, comment="of the newest version"),
     Column("wrapped_key", LargeBinary, nullable=False),
@@ -278,20 +267,20 @@ consent = Table(
 consent_version = Table(
     "consent_version",
     metadata,
-    Column("consent", _UUID, ForeignKey("consent.id"), primary_key=True),
+    Column("consent", UUID, ForeignKey("consent.id"), primary_key=True),
     Column("version", Integer, primary_key=True, comment="from 1"),
     Column("status", String(16), nullable=False),
     Column("effective_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Column("client", _CODE, nullable=False),
-    Column("body_sha256", _SHA256_HEX, nullable=False),
+    Column("client", CODE, nullable=False),
+    Column("body_sha256", SHA256_HEX, nullable=False),
     Column("sealed_body", LargeBinary, nullable=False, comment="under the consent's key"),
 )
 
 consent_identifier = Table(
     "consent_identifier",
     metadata,
-    Column("consent", _UUID, ForeignKey("consent.id"), primary_key=True),
+    Column("consent", UUID, ForeignKey("consent.id"), primary_key=True),
     Column("lookup", LargeBinary(32), primary_key=True),
     Index(None, "lookup"),
 )
@@ -308,31 +297,15 @@ policy_in_force = Table(
     "policy_in_force",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False, comment="from 1"),
-    Column("version", _SHA256_HEX, nullable=False),
+    Column("version", SHA256_HEX, nullable=False),
     Column("text", Text, nullable=False, comment="the rules, as `gateway consent policy` prints"),
     Column("since", Instant, nullable=False),
 )
 
-ledger_head = Table(
-    "ledger_head",
+gate = Table(
+    "gate",
     metadata,
-    Column("log", String(128), primary_key=True),
-    Column("size", BigInteger, nullable=False),
-    Column("frontier", LargeBinary, nullable=False),
-)
-
-ledger_entry = Table(
-    "ledger_entry",
-    metadata,
-    Column("log", String(128), ForeignKey("ledger_head.log"), primary_key=True),
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("practice", _ODS),
-    Column("subject", _HANDLE),
-    Column("kind", String(32), nullable=False),
-    Column("referral", _UUID, comment="copy of refs.referral, for look-ups"),
-    Column("body", LargeBinary, nullable=False),
-    Column("leaf_hash", LargeBinary(32), nullable=False),
-    Index(None, "log", "subject", "idx"),
-    Index(None, "log", "practice", "idx"),
-    Index(None, "referral"),
+    Column("kind", String(16), primary_key=True, comment="practice, recipient or subject"),
+    Column("key", HANDLE, primary_key=True),
+    Column("epoch", Integer, nullable=False, comment="how often its sharing was changed"),
 )

@@ -51,6 +51,10 @@ class Vault:
         self._lookup_key = lookup_key
         self._random = random
 
+    def new_salt(self) -> bytes:
+        """Draw 32 random bytes, so that a hash of them and a value tells nothing of the value."""
+        return self._random(_KEY_BYTES)
+
     def new_key(self, row: str) -> RowKey:
         """Make the key of a new row; `row` names it, as in `referral/<id>`."""
         key = self._random(_KEY_BYTES)

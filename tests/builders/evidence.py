@@ -9,7 +9,8 @@ from gateway.journey.deliver import deliver_next
 from gateway.referral.identifiers import DeliveryId, ReferralId
 from gateway.referral.model import Delivery, Referral
 from gateway.store import deliveries, referrals
-from gateway.store.tables import ledger_entry, metadata
+from gateway.store.tables import metadata
+from gateway.store.tables_ledger import ledger_entry
 from tests.builders.house import House
 
 WALK = ("referral", "referral_identifier", "decision", "delivery", "person")

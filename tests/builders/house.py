@@ -37,10 +37,11 @@ from tests.builders.messages import OTHER_PRACTICE, PHARMACY, PRACTICE, PROVIDER
 
 KEK = "k1:" + "A" * 43 + "="
 LOOKUP = "B" * 43 + "="
+LEDGER_SEED = "C" * 43 + "="
 ALL_SCOPES = [
     "system/ServiceRequest.c", "system/ServiceRequest.rs", "system/Task.rs",
     "system/Consent.c", "system/Consent.rs", "system/Consent.u",
-    "gateway/sharing.r", "gateway/sharing.u",
+    "gateway/sharing.r", "gateway/sharing.u", "system/AuditEvent.rs",
 ]  # fmt: skip
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

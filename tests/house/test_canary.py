@@ -17,7 +17,7 @@ from gateway.errors import (
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
-from gateway.store.tables import ledger_entry
+from gateway.store.tables_ledger import ledger_entry
 from tests.builders.canary import (
     FAMILY,
     LOCAL_ID,

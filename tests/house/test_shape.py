@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 50
+# The verifier is one file, so that an outsider can copy it out and run it with nothing else.
+LONGER = {"gateway/ledger/verify.py": 650}
 PURE_ROOMS = ("consent", "writeback", "routing", "ledger", "referral")
 # Modules that these come from have innocent uses too, so import-linter lets them through.
 CLOCK_AND_CHANCE = frozenset(
@@ -32,7 +34,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def too_long(name: str, source: str) -> Iterator[str]:
     """Name what is too long. A docstring counts: it is read too."""
     lines = len(source.splitlines())
-    if lines > LONGEST_MODULE:
+    if lines > LONGER.get(name, LONGEST_MODULE):
         yield f"{name}: {lines} lines"
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, Function) and node.end_lineno is not None:

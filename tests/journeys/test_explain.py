@@ -93,11 +93,15 @@ def test_a_refusal_is_explained_with_every_reason_its_facts_and_a_way_out(house:
     assert told["flip"][0]["effect"] == "PERMIT"
 
 
-def test_explaining_writes_nothing(house: House) -> None:
-    before = entries(house)
+def test_explaining_writes_nothing_but_that_it_was_asked(house: House) -> None:
     explained(house, service_request())
     explained(house, bars_message())
-    assert entries(house)[len(before) :] == [e for e in entries(house) if "token" in e["kind"]]
+    asked = entries(house, "decision.previewed")
+    assert [(e["actor"], e["practice"], e["effect"]) for e in asked] == [
+        ("gp-one", PRACTICE, "PERMIT"),
+        ("gp-one", PRACTICE, "PERMIT"),
+    ]
+    assert {e["subject"] for e in asked} == {None}, "nobody here has met the person"
     assert set(counts(house).values()) == {0}
 
 
@@ -144,7 +148,7 @@ def test_a_held_referral_is_explained_by_its_reference(house: House) -> None:
     withdraw(house)
     found = explain_referral(own.reference, house.gateway, moment)
     assert found.verdict.code == "AGREEMENT_NOT_IN_FORCE"
-    assert kinds(house) == before
+    assert kinds(house) == [*before, "decision.previewed", "decision.previewed"]
 
 
 def test_every_flip_of_an_explanation_holds_when_the_facts_are_decided_again(house: House) -> None:

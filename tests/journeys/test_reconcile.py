@@ -147,7 +147,7 @@ S = ReferralState
         ),
         (
             S.QUEUED,
-            "DELETE FROM ledger_entry WHERE referral = :id AND kind = 'referral.received'",
+            "DELETE FROM ledger_detail WHERE subject = (SELECT subject FROM referral WHERE id = :id)",
             "the ledger received it 0 times",
         ),
     ],

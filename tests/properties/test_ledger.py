@@ -18,9 +18,16 @@ from gateway.ledger.canonical import INTEGER_LIMIT, Json, canonical_json
 from gateway.ledger.entry import Entry
 from gateway.ledger.line import slots_of
 from gateway.ledger.merkle import Frontier, leaf_hash, root_of
-from gateway.ledger.seal import MAX_BODY_BYTES, log_name, read_entry, read_placed, seal
+from gateway.ledger.seal import (
+    FORMAT_VERSION,
+    MAX_BODY_BYTES,
+    log_name,
+    read_entry,
+    read_placed,
+    seal,
+)
 from gateway.ledger.sentence import sentence
-from gateway.ledger.verify import LedgerRow, verify_entries
+from gateway.ledger.verify import Head, LedgerRow, Report, verify_entries
 from tests.unit.ledger.lines import CLOSED_LISTS, KINDS, LOG, changed, tree_root, written
 
 A_UUID = "00000000-0000-4000-8000-000000000001"
@@ -44,6 +51,8 @@ instants = st.datetimes(
     min_value=datetime(1000, 1, 1),  # noqa: DTZ001  # hypothesis takes naive bounds
     timezones=st.just(UTC),
 )
+counts = st.none() | st.integers(0, values.MAX_INTEGER)
+epochs = st.builds(values.Epochs, practice=counts, recipient=counts, subject=counts)
 RULES: Mapping[Any, st.SearchStrategy[Any]] = {
     get_args(alias)[1]: strategy
     for alias, strategy in [
@@ -59,13 +68,17 @@ RULES: Mapping[Any, st.SearchStrategy[Any]] = {
         (values.Count, st.integers(0, values.MAX_INTEGER)),
         (values.HttpStatus, st.integers(100, 599)),
         (values.Truth, st.booleans()),
+        (values.Names, lists_of(words | uuids | hexadecimal(64))),
+        (values.Fence, epochs),
     ]
 } | {rule: st.sampled_from(each) for each, rule in CLOSED_LISTS.items()}
 # What the kinds say about two fields at once: with these set, any other values go together.
 BOUND = {
     "decision.made": ("delivery", "payload_sha256"),
     "hold.opened": ("decision",),
+    "hold.assigned": ("decision",),
     "hold.resolved": ("decision",),
+    "hold.overdue": ("decision",),
 }
 
 
@@ -105,6 +118,7 @@ def test_an_entry_is_read_back_as_what_was_sealed(
     entry: Entry, at: datetime, index: int, data: st.DataObject
 ) -> None:
     links = st.none() | st.integers(0, index - 1) if index else st.none()
+    committed = data.draw(st.none() | hexadecimal(64)) if entry.subject is not None else None
     sealed = seal(
         entry,
         log=log_name("gateway.example/ledger", at),
@@ -112,9 +126,11 @@ def test_an_entry_is_read_back_as_what_was_sealed(
         at=at,
         prev_subject=data.draw(links) if entry.subject is not None else None,
         prev_practice=data.draw(links) if entry.practice is not None else None,
+        detail_commit=committed,
     )
     placed = read_placed(sealed.body)
     assert (placed.entry, placed.index, placed.at) == (entry, index, at)
+    assert (placed.detail_commit, placed.version) == (committed, FORMAT_VERSION)
     assert read_entry(sealed.body) == entry
     assert len(sealed.body) <= MAX_BODY_BYTES
     assert canonical_json(json.loads(sealed.body)) == sealed.body
@@ -200,11 +216,15 @@ def test_frontier_and_definition_agree_on_any_leaves(bodies: list[bytes]) -> Non
 logs = st.lists(entries(), min_size=2, max_size=8)
 
 
+def verified(rows: list[LedgerRow], head: Frontier) -> Report:
+    return verify_entries(rows, log=LOG, head=Head(size=head.size, root=head.root()))
+
+
 @given(logs)
 def test_every_honest_log_passes_and_its_links_give_the_whole_timeline(log: list[Entry]) -> None:
     log = [*log, *log]  # so that subjects and practices come back
     rows, head = written(log)
-    assert verify_entries(rows, log=LOG, head=head).found == 0
+    assert verified(rows, head).found == 0
     for subject in {entry.subject for entry in log} - {None}:
         expected = [index for index, entry in enumerate(log) if entry.subject == subject]
         found: list[int] = []
@@ -219,7 +239,7 @@ def test_every_honest_log_passes_and_its_links_give_the_whole_timeline(log: list
 def test_no_damage_to_a_log_goes_unfound(log: list[Entry], data: st.DataObject) -> None:
     rows, head = written(log)
     for damaged in damages(rows, data):
-        report = verify_entries(damaged, log=LOG, head=head)
+        report = verified(damaged, head)
         assert not report.ok
         assert report.first is not None
 
@@ -248,7 +268,7 @@ def damages(rows: list[LedgerRow], data: st.DataObject) -> list[list[LedgerRow]]
 @given(st.lists(st.tuples(st.integers(-2, 5), st.binary(max_size=80), st.binary(max_size=33))))
 def test_no_row_however_damaged_stops_the_check(given_rows: list[tuple[int, bytes, bytes]]) -> None:
     rows = [LedgerRow(index=i, body=body, leaf_hash=stored) for i, body, stored in given_rows]
-    report = verify_entries(rows, log=LOG, head=Frontier())
+    report = verified(rows, Frontier())
     assert report.size == len(rows)
     assert report.ok == (not rows)
 

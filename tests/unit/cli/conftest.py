@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from gateway.cli.main import main
-from tests.builders.house import KEK, LOOKUP, directory, key
+from tests.builders.house import KEK, LEDGER_SEED, LOOKUP, directory, key
 
 Run = Callable[..., Result]
 
@@ -33,6 +33,7 @@ def environment(database: Path) -> dict[str, str]:
         "GATEWAY_DATABASE_URL": f"sqlite:///{database}",
         "GATEWAY_KEY_ENCRYPTION_KEYS": KEK,
         "GATEWAY_LOOKUP_KEY": LOOKUP,
+        "GATEWAY_LEDGER_KEYS": LEDGER_SEED,
     }
 
 

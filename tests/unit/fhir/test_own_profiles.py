@@ -55,6 +55,7 @@ BAD: dict[str, list[tuple[IssueCode, str]]] = {
     "hop": [(IssueCode.STRUCTURE, "Task.for")],
     "outcome": [(IssueCode.CODE_INVALID, "Task.status")],
     "report": [(IssueCode.REQUIRED, "DocumentReference.context")],
+    "ledger-entry": [(IssueCode.VALUE, "AuditEvent.entity[0].what.identifier.system")],
 }
 """What each bad example is bad in."""
 

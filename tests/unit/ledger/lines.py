@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypedDict, get_args, get_type_hints
+from typing import Any, NotRequired, TypedDict, get_args, get_type_hints
 
 from gateway.ledger.entry import Entry
 from gateway.ledger.kinds import EntryKind
 from gateway.ledger.line import slots_of
 from gateway.ledger.merkle import Frontier
-from gateway.ledger.seal import seal
+from gateway.ledger.seal import PlacedEntry, seal
 from gateway.ledger.values import Rule
 from gateway.ledger.verify import LedgerRow
 
@@ -37,16 +37,26 @@ CLOSED_LISTS: Mapping[type[StrEnum], Rule] = dict(
 """The closed lists that stand in fields, each with its rule."""
 
 
+class Sealed(TypedDict):
+    """What a line commits to: salt in hexadecimal, plaintext as text."""
+
+    salt: str
+    plaintext: str
+
+
 class VectorLine(TypedDict):
-    """One line of `entries.json`."""
+    """One line of `entries.json`; those of `entries_v1.json` have only what version 1 had."""
 
     kind: str
     fields: dict[str, Any]
+    v: NotRequired[int]
     log: str
     idx: int
     t: str
     prev_subject: int | None
     prev_practice: int | None
+    sealed: NotRequired[Sealed]
+    detail_commit: NotRequired[str | None]
     body: str
     leaf_hash: str
     size: int
@@ -54,9 +64,23 @@ class VectorLine(TypedDict):
     root: str
 
 
-def vector_lines() -> list[VectorLine]:
-    read: list[VectorLine] = json.loads((VECTORS / "entries.json").read_text())["lines"]
+def vector_lines(file: str = "entries.json") -> list[VectorLine]:
+    read: list[VectorLine] = json.loads((VECTORS / file).read_text(encoding="utf-8"))["lines"]
     return read
+
+
+def placed_of(line: VectorLine, *, version: int = 2) -> PlacedEntry:
+    """Make what a vector says of an entry and its place; `version` is where it does not say."""
+    return PlacedEntry(
+        entry=entry_of(line["kind"], line["fields"]),
+        log=line["log"],
+        index=line["idx"],
+        at=datetime.fromisoformat(line["t"]),
+        prev_subject=line["prev_subject"],
+        prev_practice=line["prev_practice"],
+        detail_commit=line.get("detail_commit"),
+        version=line.get("v", version),
+    )
 
 
 def entry_of(kind: str, values: Mapping[str, Any]) -> Entry:
@@ -76,6 +100,9 @@ ENTRIES = tuple(entry_of(line["kind"], line["fields"]) for line in vector_lines(
 
 def an_entry(kind: EntryKind) -> Entry:
     return next(entry for entry in ENTRIES if entry.kind is kind)
+
+
+ONE_OF_EACH = tuple(map(an_entry, EntryKind))
 
 
 def changed(entry: Entry, **fields: object) -> Entry:

@@ -5,11 +5,28 @@ from typing import Any
 
 import pytest
 
-from gateway.ledger.entry import DecisionMade, Entry, HoldOpened, HoldResolved, ReferralRejected
+from gateway.ledger.entry import (
+    DecisionMade,
+    Entry,
+    HoldAssigned,
+    HoldOpened,
+    HoldOverdue,
+    HoldResolved,
+    LegalAuthorised,
+    ReferralRejected,
+)
 from gateway.ledger.kinds import Effect, EntryKind, Stage
 from gateway.ledger.line import MAX_ENTRY_BYTES, slots_of
-from gateway.ledger.values import MAX_CODES, MAX_INTEGER, refuse_identifiers
-from tests.unit.ledger.lines import ENTRIES, KINDS, MORNING, an_entry, changed, vector_lines
+from gateway.ledger.values import MAX_CODES, MAX_INTEGER, Epochs, refuse_identifiers
+from tests.unit.ledger.lines import (
+    ENTRIES,
+    KINDS,
+    MORNING,
+    ONE_OF_EACH,
+    an_entry,
+    changed,
+    vector_lines,
+)
 
 NHS_NUMBER = "9990000018"
 
@@ -23,10 +40,10 @@ def test_there_is_one_class_for_each_kind_and_one_kind_for_each_class() -> None:
 def test_a_kind_takes_exactly_its_fields(line: dict[str, Any]) -> None:
     construct: Callable[..., Entry] = KINDS[line["kind"]]
     values = {slot.name: None for slot in slots_of(KINDS[line["kind"]])}
-    assert values.keys() == line["fields"].keys()
+    assert values.keys() == line["fields"].keys() | {"epochs"}
     with pytest.raises(TypeError, match="unexpected keyword"):
         construct(**values, remark="one too many")
-    for missing in values:
+    for missing in values.keys() - {"epochs"}:
         with pytest.raises(TypeError, match="missing"):
             construct(**{name: None for name in values if name != missing})
 
@@ -43,7 +60,7 @@ def test_an_entry_cannot_be_changed() -> None:
         an_entry(EntryKind.REFERRAL_CLOSED).actor = "somebody"  # type: ignore[misc]  # the point
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.kind)
+@pytest.mark.parametrize("entry", ONE_OF_EACH, ids=lambda entry: entry.kind)
 @pytest.mark.parametrize(
     "value", ["two words", "Ünïcode", "", "\\", NHS_NUMBER, f"NHS{NHS_NUMBER}", 1.5, -1, object()]
 )
@@ -56,7 +73,7 @@ def test_no_field_takes_free_text_a_number_of_a_person_or_another_type(
         assert str(value) == "" or str(value) not in str(caught.value)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.kind)
+@pytest.mark.parametrize("entry", ONE_OF_EACH, ids=lambda entry: entry.kind)
 def test_null_is_refused_unless_the_kind_takes_it(entry: Entry) -> None:
     for slot in slots_of(type(entry)):
         if not slot.nullable:
@@ -138,6 +155,39 @@ def test_codes_come_in_a_tuple_of_at_most_64(codes: object) -> None:
         changed(an_entry(EntryKind.REFERRAL_REJECTED), codes=codes)
 
 
+def test_approvers_are_names_in_a_tuple_and_no_person_is_one() -> None:
+    authorised = an_entry(EntryKind.LEGAL_AUTHORISED)
+    two = ("ab" * 32, "00000000-0000-4000-8000-0000000000aa")
+    approved = changed(authorised, approvers=two)
+    assert isinstance(approved, LegalAuthorised)
+    assert approved.approvers == two
+    for approvers in (list(two), "ab" * 32, (*two, "Ann O'Neil"), (*two, NHS_NUMBER)):
+        with pytest.raises(ValueError, match="approvers is not"):
+            changed(authorised, approvers=approvers)
+
+
+def test_epochs_stand_at_the_top_all_three_and_those_not_concerned_are_null() -> None:
+    queued = changed(an_entry(EntryKind.DELIVERY_QUEUED), epochs=Epochs(practice=0, subject=7))
+    assert queued.as_json()["epochs"] == {"practice": 0, "recipient": None, "subject": 7}
+    assert changed(queued, epochs=None).as_json()["epochs"] is None
+
+
+@pytest.mark.parametrize("gate", ["practice", "recipient", "subject"])
+@pytest.mark.parametrize("count", [-1, MAX_INTEGER + 1, True, "1", int(NHS_NUMBER)])
+def test_an_epoch_is_a_count(gate: str, count: object) -> None:
+    freely: Callable[..., Epochs] = Epochs
+    with pytest.raises(ValueError, match=r"^decision\.made: epochs is not an integer"):
+        changed(an_entry(EntryKind.DECISION_MADE), epochs=freely(**{gate: count}))
+
+
+def test_epochs_come_as_epochs_and_nothing_else() -> None:
+    with pytest.raises(ValueError, match="epochs is not Epochs"):
+        changed(
+            an_entry(EntryKind.DECISION_MADE),
+            epochs={"practice": 1, "recipient": 1, "subject": 1},
+        )
+
+
 def test_an_entry_that_is_too_long_is_refused_before_it_is_sealed() -> None:
     rejected = an_entry(EntryKind.REFERRAL_REJECTED)
     assert isinstance(rejected, ReferralRejected)
@@ -158,12 +208,12 @@ def test_a_permit_that_lets_bytes_go_names_the_delivery_and_the_bytes(
     changed(release, stage=stage, effect=Effect.HOLD, **{missing: None})
 
 
-@pytest.mark.parametrize("kind", [EntryKind.HOLD_OPENED, EntryKind.HOLD_RESOLVED])
+@pytest.mark.parametrize("kind", [kind for kind in EntryKind if kind.startswith("hold.")])
 def test_a_hold_hangs_on_a_decision_or_a_delivery(kind: EntryKind) -> None:
     hold = an_entry(kind)
-    assert isinstance(hold, HoldOpened | HoldResolved)
+    assert isinstance(hold, HoldOpened | HoldAssigned | HoldResolved | HoldOverdue)
     changed(hold, decision=None, delivery=hold.decision)
-    with pytest.raises(ValueError, match="names neither a decision nor a delivery"):
+    with pytest.raises(ValueError, match=f"{kind}: names neither a decision nor a delivery"):
         changed(hold, decision=None, delivery=None)
 
 

@@ -9,21 +9,26 @@ from gateway.errors import DamagedRecordError
 from gateway.ledger.canonical import canonical_json
 from gateway.ledger.entry import Entry
 from gateway.ledger.kinds import EntryKind
+from gateway.ledger.line import MAX_ENTRY_BYTES
 from gateway.ledger.merkle import Frontier, leaf_hash
 from gateway.ledger.seal import (
+    FORMAT_VERSION,
     MAX_BODY_BYTES,
     MAX_LOG_NAME,
-    PlacedEntry,
+    SALT_BYTES,
     SealedEntry,
+    commit,
     log_name,
     read_entry,
     read_placed,
     seal,
 )
 from gateway.ledger.values import MAX_INTEGER
-from tests.unit.ledger.lines import LOG, MORNING, VectorLine, an_entry, entry_of, vector_lines
+from tests.unit.ledger.lines import LOG, MORNING, VectorLine, an_entry, placed_of, vector_lines
 
 LINES = vector_lines()
+LINES_1 = vector_lines("entries_v1.json")
+A_COMMIT = "ab" * 32
 
 
 def sealed(entry: Entry, **place: object) -> SealedEntry:
@@ -34,13 +39,16 @@ def sealed(entry: Entry, **place: object) -> SealedEntry:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["kind"])
 def test_body_and_leaf_hash_are_those_of_the_vector(line: VectorLine) -> None:
+    placed = placed_of(line)
     result = seal(
-        entry_of(line["kind"], line["fields"]),
-        log=line["log"],
-        index=line["idx"],
-        at=datetime.fromisoformat(line["t"]),
-        prev_subject=line["prev_subject"],
-        prev_practice=line["prev_practice"],
+        placed.entry,
+        log=placed.log,
+        index=placed.index,
+        at=placed.at,
+        prev_subject=placed.prev_subject,
+        prev_practice=placed.prev_practice,
+        detail_commit=placed.detail_commit,
+        version=placed.version,
     )
     assert result.body.decode() == line["body"]
     assert result.leaf_hash.hex() == line["leaf_hash"]
@@ -48,21 +56,45 @@ def test_body_and_leaf_hash_are_those_of_the_vector(line: VectorLine) -> None:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["kind"])
 def test_a_body_is_read_back_as_what_was_sealed(line: VectorLine) -> None:
-    entry = entry_of(line["kind"], line["fields"])
-    assert read_entry(line["body"].encode()) == entry
-    assert read_placed(line["body"].encode()) == PlacedEntry(
-        entry=entry,
-        log=line["log"],
-        index=line["idx"],
-        at=datetime.fromisoformat(line["t"]),
-        prev_subject=line["prev_subject"],
-        prev_practice=line["prev_practice"],
-    )
+    placed = placed_of(line)
+    assert read_entry(line["body"].encode()) == placed.entry
+    assert read_placed(line["body"].encode()) == placed
 
 
-def test_the_head_after_each_entry_is_that_of_the_vector() -> None:
+@pytest.mark.parametrize("line", LINES_1, ids=lambda line: line["kind"])
+def test_a_body_of_version_1_is_still_read(line: VectorLine) -> None:
+    placed = read_placed(line["body"].encode())
+    assert placed == placed_of(line, version=1)
+    assert (placed.version, placed.detail_commit, placed.entry.epochs) == (1, None, None)
+    assert leaf_hash(line["body"].encode()).hex() == line["leaf_hash"]
+
+
+def test_both_versions_stand_in_one_log_and_only_the_second_is_written() -> None:
+    assert [line.get("v") for line in LINES[:4]] == [1, 1, 1, 2]
+    assert {line.get("v") for line in LINES[3:]} == {FORMAT_VERSION} == {2}
+    assert read_placed(sealed(an_entry(EntryKind.REFERRAL_CLOSED)).body).version == 2
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in LINES if "sealed" in line], ids=lambda line: line["kind"]
+)
+def test_a_sealed_detail_is_what_its_entry_committed_to(line: VectorLine) -> None:
+    salt, detail = bytes.fromhex(line["sealed"]["salt"]), line["sealed"]["plaintext"].encode()
+    assert commit(salt, detail) == line.get("detail_commit")
+    assert commit(salt, detail + b" ") != line.get("detail_commit")
+    assert commit(bytes(SALT_BYTES), detail) != line.get("detail_commit")
+
+
+@pytest.mark.parametrize("salt", [b"", bytes(31), bytes(33)])
+def test_a_salt_that_could_be_tried_is_refused(salt: bytes) -> None:
+    with pytest.raises(ValueError, match="a salt has 32 bytes"):
+        commit(salt, b"detail")
+
+
+@pytest.mark.parametrize("lines", [LINES, LINES_1], ids=["both versions", "version 1"])
+def test_the_head_after_each_entry_is_that_of_the_vector(lines: list[VectorLine]) -> None:
     frontier = Frontier()
-    for line in LINES:
+    for line in lines:
         frontier = frontier.append(bytes.fromhex(line["leaf_hash"]))
         assert frontier.size == line["size"]
         assert frontier.to_bytes().hex() == line["frontier"]
@@ -100,6 +132,10 @@ def test_a_log_is_not_named_by_a_local_time() -> None:
         ({"prev_practice": -1}, "backwards"),
         ({"prev_practice": False}, "backwards"),
         ({"log": "9990000018/2026"}, "NHS number"),
+        ({"detail_commit": "ab" * 31}, "detail_commit is not a SHA-256"),
+        ({"detail_commit": "AB" * 32}, "detail_commit is not a SHA-256"),
+        ({"detail_commit": A_COMMIT + "\n"}, "detail_commit is not a SHA-256"),
+        ({"detail_commit": bytes(32)}, "detail_commit is not a SHA-256"),
     ],
 )
 def test_a_place_that_does_not_fit_is_refused(place: dict[str, Any], complaint: str) -> None:
@@ -113,20 +149,29 @@ def test_an_entry_on_nobody_links_to_nothing(link: str) -> None:
         sealed(an_entry(EntryKind.POLICY_CHANGED), **{link: 3})
 
 
+def test_a_detail_of_nobody_has_no_key_to_be_sealed_under() -> None:
+    with pytest.raises(ValueError, match="sealed under the key of a subject"):
+        sealed(an_entry(EntryKind.POLICY_CHANGED), detail_commit=A_COMMIT)
+
+
 def test_the_longest_place_leaves_room_for_the_longest_entry() -> None:
     place = {
         "log": f"{'g' * (MAX_LOG_NAME - 5)}/2026",
         "index": MAX_INTEGER,
         "prev_subject": MAX_INTEGER - 1,
         "prev_practice": MAX_INTEGER - 1,
+        "detail_commit": A_COMMIT,
     }
     entry = an_entry(EntryKind.REFERRAL_RECEIVED)
     added = len(sealed(entry, **place).body) - len(canonical_json(entry.as_json()))
-    assert added <= 256
-    assert MAX_BODY_BYTES == 1792 + 256
+    assert added <= 320
+    assert MAX_BODY_BYTES == MAX_ENTRY_BYTES + 320 == 1728 + 320
 
 
 BODY = LINES[6]["body"]
+BODY_1 = LINES_1[6]["body"]
+EPOCHS = '"epochs":{"practice":0,"recipient":0,"subject":0}'
+COMMIT = f'"detail_commit":"{LINES[6].get("detail_commit")}"'
 
 
 def without(key: str) -> str:
@@ -147,12 +192,12 @@ def without(key: str) -> str:
         BODY + "\n",
         " " + BODY,
         BODY.replace(":", ": ", 1),
-        BODY.replace('"v":1', '"v":2'),
-        BODY.replace('"v":1', '"v":true'),
-        BODY.replace('"v":1', '"v":1.0'),
-        BODY.replace('"v":1', '"v":1,"v":1'),
-        BODY.replace('"v":1', '"v":NaN'),
-        BODY.replace('"v":1', '"v":1,"w":1'),
+        BODY.replace('"v":2', '"v":3'),
+        BODY.replace('"v":2', '"v":true'),
+        BODY.replace('"v":2', '"v":2.0'),
+        BODY.replace('"v":2', '"v":2,"v":2'),
+        BODY.replace('"v":2', '"v":NaN'),
+        BODY.replace('"v":2', '"v":2,"w":1'),
         BODY.replace('"idx":6', '"idx":06'),
         BODY.replace('"idx":6', '"idx":"6"'),
         BODY.replace('"idx":6', '"idx":1000000000'),
@@ -175,8 +220,29 @@ def without(key: str) -> str:
         BODY.replace("A81001", "\\u004181001"),
         BODY.replace("A81001", "Ä81001"),
         BODY.replace("A81001", "9990000018"),
+        BODY.replace('"v":2', '"v":1'),
+        BODY.replace('"v":2', '"v":0'),
+        BODY.replace('"v":2', '"v":"2"'),
+        BODY_1.replace('"v":1', '"v":2'),
+        BODY_1.replace('"v":1', '"v":true'),
+        BODY_1.replace('"v":1', '"v":[1]'),
+        BODY_1.replace('"v":1', '"epochs":null,"v":1'),
+        BODY.replace(EPOCHS, '"epochs":{"practice":0,"recipient":0}'),
+        BODY.replace(EPOCHS, '"epochs":{"practice":0,"recipient":0,"subject":0,"world":0}'),
+        BODY.replace(EPOCHS, '"epochs":{"practice":0,"recipient":0,"subject":-1}'),
+        BODY.replace(EPOCHS, '"epochs":{"practice":0,"recipient":0,"subject":true}'),
+        BODY.replace(EPOCHS, '"epochs":{"practice":0,"recipient":0,"subject":[0]}'),
+        BODY.replace(EPOCHS, '"epochs":{}'),
+        BODY.replace(EPOCHS, '"epochs":[0,0,0]'),
+        BODY.replace(EPOCHS, '"epochs":0'),
+        BODY.replace(COMMIT, '"detail_commit":""'),
+        BODY.replace(COMMIT, f'"detail_commit":"{"A" * 64}"'),
+        BODY.replace(COMMIT, f'"detail_commit":{"1" * 64}'),
+        BODY.replace(COMMIT, '"detail_commit":["a"]'),
         without("refs"),
         without("prev_practice"),
+        without("epochs"),
+        without("detail_commit"),
         "[" * 2000,
         BODY.replace('"rules":[]', f'"rules":{"[" * 400 + "]" * 400}'),
         BODY.replace('"idx":6', f'"idx":{"6" * 1200}'),
@@ -195,8 +261,11 @@ def test_a_body_that_is_not_exactly_an_entry_is_damaged(damaged: str) -> None:
     ("body", "said"),
     [
         (BODY + " " * MAX_BODY_BYTES, "longer than 2,048 bytes"),
-        (BODY.replace('"v":1', '"v":2'), "another version of the format"),
+        (BODY.replace('"v":2', '"v":3'), "another version of the format"),
         (BODY.replace("decision.made", "decision.unmade"), "unknown kind"),
+        (BODY.replace('"v":2', '"v":1'), "an object lacks a field or has one too many"),
+        (BODY.replace(EPOCHS, '"epochs":{"practice":-1,"recipient":0,"subject":0}'), "epochs is"),
+        (BODY.replace(COMMIT, '"detail_commit":"ab"'), "detail_commit is not a SHA-256"),
         (without("refs"), "an object lacks a field or has one too many"),
         (BODY.replace("A81001", "a81001"), "decision.made: practice is not an ODS code"),
         (BODY.replace(":", ": ", 1), "not in its canonical form"),

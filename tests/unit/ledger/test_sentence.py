@@ -12,9 +12,17 @@ from gateway.ledger.entry import (
     PolicyChanged,
     TokenIssued,
 )
-from gateway.ledger.kinds import AgreementChange, Effect, EntryKind, Stage
+from gateway.ledger.kinds import (
+    AgreementChange,
+    Effect,
+    EntryKind,
+    Interaction,
+    RecallAnswer,
+    Stage,
+    WritebackRoute,
+)
 from gateway.ledger.sentence import sentence
-from tests.unit.ledger.lines import ENTRIES, an_entry
+from tests.unit.ledger.lines import ENTRIES, an_entry, changed
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.kind)
@@ -92,6 +100,44 @@ def test_every_entry_reads_as_one_sentence(entry: Entry) -> None:
         ("directory.applied", "operator applied a directory file: 3 added, 0 changed, 0 ended."),
         ("policy.changed", "The rule table changed from none to 9c9294a5d4b5."),
         ("ledger.verified", "ig-officer checked the ledger at 20 entries and found nothing wrong."),
+        (
+            "decision.previewed",
+            "north-surgery asked for a preview as of 2026-11-01 00:00 UTC: sharing with RX4Y7 would have been held by rule R33 (CONSENT_DOES_NOT_COVER) of policy ",
+        ),
+        ("hold.assigned", "ig-officer gave the hold (FACT_UNKNOWN:R30) to caldicott-guardian, due"),
+        ("hold.overdue", "The hold (FACT_UNKNOWN:R30) was due by 2026-11-22 11:04 UTC, and caldi"),
+        (
+            "flag.changed",
+            "A flag about the person changed, read from gp-record as of 2026-11-20 00:00 UTC; which flag it is, is sealed.",
+        ),
+        ("delivery.expired", "Attempt 2 to RX4Y7 was broken off before anything was sent: it had"),
+        ("recall.refused", "RX4Y7 would not take the recall in attempt 2: HTTP_404."),
+        ("recall.overdue", "RX4Y7 has not answered the recall by 2026-11-22 11:13 UTC; somebody"),
+        ("report.sight.offered", "The person was offered to see the report for A81001 before it"),
+        ("report.sight.seen", "The person has seen the report for A81001."),
+        ("report.sight.agreed", "The person agreed that the report for A81001 goes there."),
+        ("report.sight.objected", "The person objected to the report for A81001, which goes no f"),
+        ("report.sight.released", "The report for A81001 was sent on its way."),
+        ("writeback.refused", "The outcome could not go to practice A81001 as an update of the r"),
+        ("writeback.fallback", "The outcome goes to practice A81001 as a document instead, becau"),
+        ("writeback.done", "The system of practice A81001 took the outcome as a document; whether"),
+        ("breakglass.used", "gp-one went past a refusal in an emergency, for direct care (VITAL_I"),
+        ("record.read", "north-surgery was shown 1 record of one person at A81001, in one version"),
+        (
+            "subject.erased",
+            "What was kept of one person at B82002 was erased for good, 4 rows with",
+        ),
+        ("key.destroyed", "The key kek-2025 was destroyed; nothing is locked with it any more."),
+        ("checkpoint.published", "The 2026 log at 64 entries was signed with key 8f0e4c1a, and c"),
+        (
+            "checkpoint.cosigned",
+            "Witness witness.example/dpo confirmed that the 2026 log at 64 entries continues all that it saw before.",
+        ),
+        (
+            "checkpoint.refused",
+            "Witness witness.example/icb would not confirm the 2026 log at 64 entries: HTTP_409.",
+        ),
+        ("chain.verify.failed", "A check of the 2025 log at 812 entries found it broken: leaf_ha"),
         ("token.issued", "north-surgery of A81001 was given a token for system/ServiceRequest.cu,"),
         ("token.refused", "A request for a token by unknown was refused: invalid_client."),
     ],
@@ -161,3 +207,128 @@ def test_a_refused_agreement_says_what_was_asked(change: AgreementChange, said: 
 def test_a_notice_of_a_practice_whose_icb_is_not_known_says_so_plainly() -> None:
     nowhere = next(e for e in ENTRIES if isinstance(e, IcbNoticeDrafted) and e.recipient is None)
     assert sentence(nowhere) == "The freeze-new notice of practice B82002 to its ICB was drafted."
+
+
+def said_of(kind: EntryKind) -> list[str]:
+    return [sentence(entry) for entry in ENTRIES if entry.kind is kind]
+
+
+def test_a_preview_on_nobody_in_particular_names_nobody() -> None:
+    assert said_of(EntryKind.DECISION_PREVIEWED)[1] == (
+        "ig-officer asked for a preview as of 2026-11-22 11:00 UTC: "
+        "sharing would have been denied by rule R00 (NO_GROUND) of policy 2026-11."
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (RecallAnswer.STOPPED, "it has stopped."),
+        (RecallAnswer.RETURNED, "it has given back what it had."),
+        (RecallAnswer.RETAINED, "it keeps what it had, on a legal ground of its own."),
+    ],
+)
+def test_an_answered_recall_says_what_the_recipient_did(answer: RecallAnswer, said: str) -> None:
+    acknowledged = changed(an_entry(EntryKind.RECALL_ACKNOWLEDGED), answer=answer)
+    assert sentence(acknowledged) == f"RX4Y7 answered the recall: {said}"
+
+
+@pytest.mark.parametrize(
+    ("route", "how"),
+    [
+        (WritebackRoute.UPDATE_RECORD, "as an update of the record"),
+        (WritebackRoute.DOCUMENT, "as a document"),
+        (WritebackRoute.LETTER, "as a letter"),
+    ],
+)
+def test_an_outcome_says_how_it_goes_to_the_practice(route: WritebackRoute, how: str) -> None:
+    fallback = changed(an_entry(EntryKind.WRITEBACK_FALLBACK), route=route)
+    assert f" to practice A81001 {how} instead, because" in sentence(fallback)
+
+
+def test_a_legal_basis_says_whose_sharing_it_is_and_who_approved() -> None:
+    assert said_of(EntryKind.LEGAL_AUTHORISED) == [
+        (
+            "Sharing by practice B82002 on the legal basis s251-2026-7 was approved by "
+            "caldicott-guardian, 00000000-0000-4000-8000-000000000031."
+        ),
+        (
+            "Sharing on the legal basis 00000000-0000-4000-8000-000000000032 was approved by "
+            "caldicott-guardian, ig-officer."
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("interaction", "how"),
+    [
+        (Interaction.READ, "as they stood"),
+        (Interaction.VREAD, "in one version"),
+        (Interaction.HISTORY, "in all versions"),
+        (Interaction.SEARCH, "through a search"),
+    ],
+)
+def test_a_reading_says_how_much_of_whom_and_in_which_way(
+    interaction: Interaction, how: str
+) -> None:
+    read = changed(an_entry(EntryKind.RECORD_READ), interaction=interaction, size=3)
+    assert sentence(read) == f"north-surgery was shown 3 records of one person at A81001, {how}."
+
+
+def test_a_reading_that_found_nobody_says_so() -> None:
+    assert said_of(EntryKind.RECORD_READ)[1] == (
+        "other-surgery was shown no records of a person not known at B82002, through a search."
+    )
+
+
+def test_a_reading_of_the_ledger_says_what_was_asked_about() -> None:
+    assert said_of(EntryKind.AUDIT_READ) == [
+        "ig-officer was shown 12 ledger entries, having asked about one person at practice B82002.",
+        "ig-officer was shown 1 ledger entry, having asked about practice B82002.",
+        "auditor was shown no ledger entries, having asked about everybody.",
+    ]
+    of_one = changed(an_entry(EntryKind.AUDIT_READ), practice=None)
+    assert sentence(of_one).endswith("having asked about one person.")
+
+
+def test_an_export_says_what_went_out_and_whether_it_was_opened() -> None:
+    what = [
+        "the whole of the 2026 log, which had 107 entries then, without sealed details",
+        "one entry of the 2026 log, which had 108 entries then, without sealed details",
+        (
+            "every entry about practice B82002 of the 2026 log, "
+            "which had 109 entries then, without sealed details"
+        ),
+        (
+            "every entry about one person at practice A81001 of the 2026 log, "
+            "which had 110 entries then, with sealed details"
+        ),
+    ]
+    assert said_of(EntryKind.AUDIT_EXPORTED) == [f"ig-officer was given {each}." for each in what]
+
+
+def test_what_was_destroyed_when_its_time_was_over_is_said() -> None:
+    assert said_of(EntryKind.RETENTION_PURGED) == [
+        (
+            "Records of the kind access-token from before 2026-10-22 00:00 UTC were destroyed "
+            "because their time was over: 41."
+        ),
+        (
+            "The 2018 log, 90001 entries, was destroyed because its time was over; "
+            "its last signed state is kept."
+        ),
+    ]
+
+
+def test_a_change_of_the_signing_key_names_both_keys_by_their_hash() -> None:
+    assert said_of(EntryKind.KEY_ROTATED) == [
+        "The key that signs the ledger changed from none to 227ba5f2c6c9.",
+        "The key that signs the ledger changed from 227ba5f2c6c9 to 08f225fe08e9.",
+    ]
+
+
+def test_a_wrong_clock_says_which_way_and_how_far() -> None:
+    assert said_of(EntryKind.CLOCK_DRIFT) == [
+        "A clock was 2400 milliseconds behind when held against database.",
+        "A clock was 0 milliseconds ahead when held against database.",
+    ]

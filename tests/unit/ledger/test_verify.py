@@ -12,6 +12,7 @@ from gateway.ledger.verify import (
     KEPT_FINDINGS,
     PROGRESS_EVERY,
     FindingCode,
+    Head,
     LedgerRow,
     Report,
     verify_entries,
@@ -22,8 +23,12 @@ ROWS, HEAD = written(ENTRIES)
 LAST = len(ROWS) - 1
 
 
+def head_of(frontier: Frontier) -> Head:
+    return Head(size=frontier.size, root=frontier.root())
+
+
 def verified(rows: list[LedgerRow], head: Frontier = HEAD) -> Report:
-    return verify_entries(rows, log=LOG, head=head)
+    return verify_entries(rows, log=LOG, head=head_of(head))
 
 
 def codes_at(report: Report, index: int | None) -> set[str]:
@@ -212,7 +217,7 @@ def test_a_link_where_there_should_be_none_is_found() -> None:
     assert report.first.text.endswith("there is none")
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b"{}", b"[" * 5000, b"null", b"\x00" * 3000])
+@pytest.mark.parametrize("body", [b"", b"\xff", b"[]", b"[" * 5000, b"null", b"\x00" * 3000])
 def test_a_body_that_cannot_be_read_is_one_finding_and_no_end(body: bytes) -> None:
     rows = [replace(ROWS[0], body=body, leaf_hash=leaf_hash(body)), *ROWS[1:]]
     report = verified(rows)
@@ -246,7 +251,7 @@ def many(count: int) -> Iterator[LedgerRow]:
 
 
 def test_all_findings_are_counted_and_the_first_thousand_are_kept() -> None:
-    report = verify_entries(many(KEPT_FINDINGS + 10), log=LOG, head=Frontier())
+    report = verify_entries(many(KEPT_FINDINGS + 10), log=LOG, head=head_of(Frontier()))
     assert report.found == KEPT_FINDINGS + 10 + 2
     assert len(report.findings) == KEPT_FINDINGS
     assert report.findings[0].index == 0
@@ -265,5 +270,38 @@ def test_a_failure_after_a_thousand_notes_is_still_the_first_failure() -> None:
 
 def test_progress_is_told_after_every_thousand_and_at_the_end() -> None:
     told: list[int] = []
-    verify_entries(many(2 * PROGRESS_EVERY + 5), log=LOG, head=Frontier(), progress=told.append)
+    verify_entries(
+        many(2 * PROGRESS_EVERY + 5), log=LOG, head=head_of(Frontier()), progress=told.append
+    )
     assert told == [PROGRESS_EVERY, 2 * PROGRESS_EVERY, 2 * PROGRESS_EVERY + 5]
+
+
+def test_an_entry_of_an_unknown_kind_is_found_and_its_links_still_count() -> None:
+    later = b"later.kind"
+    rows = [
+        replace(row, body=row.body.replace(b"referral.received", later)) if row.index == 5 else row
+        for row in ROWS
+    ]
+    assert later in rows[5].body
+    rows[5] = replace(rows[5], leaf_hash=leaf_hash(rows[5].body))
+    report = verified(rows, head_over(rows))
+    assert [(finding.index, finding.code) for finding in report.findings] == [(5, FindingCode.KIND)]
+    assert not report.ok
+
+
+def test_a_log_whose_name_is_no_name_of_a_log_has_no_right_entry() -> None:
+    for name in ("gateway.example/ledger", "gateway.example/999-000-0018/2026"):
+        report = verify_entries(ROWS, log=name, head=head_of(HEAD))
+        assert {finding.code for finding in report.findings} == {FindingCode.LOG}
+    rows = [
+        replace(row, body=row.body.replace(b"gateway.example", b"999-000-0018.example"))
+        for row in ROWS
+    ]
+    report = verify_entries(rows, log="999-000-0018.example/ledger/2026", head=head_of(HEAD))
+    assert FindingCode.IDENTIFIER in {finding.code for finding in report.findings}
+
+
+def test_a_report_says_what_was_checked() -> None:
+    said = f"{len(ROWS)} entries: canonical form, hashes, links"
+    assert verified(ROWS).checked == (said,)
+    assert verified(ROWS).witnesses == ()
