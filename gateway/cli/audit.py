@@ -14,7 +14,7 @@ from gateway.config import read_settings
 from gateway.errors import GatewayError
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.policies import put_in_force
-from gateway.journey.reconcile import reconcile
+from gateway.journey.reconcile import NOBODY, reconcile
 from gateway.journey.replay import replay_referral
 from gateway.referral.identifiers import ReferralReference
 from gateway.referral.lifecycle import ReferralState
@@ -37,7 +37,7 @@ def verify_ledger(*, as_json: bool) -> bool:
 
 
 def reconcile_referrals(*, as_json: bool) -> bool:
-    """Prove that each referral is in one state; print the counts and every exception."""
+    """Prove that each referral is in one state, and each row has its entry; print what is not so."""
     found = reconcile(open_gateway(read_settings()))
     if as_json:
         click.echo(
@@ -46,9 +46,8 @@ def reconcile_referrals(*, as_json: bool) -> bool:
                     "states": {state: found.states.get(state, 0) for state in ReferralState},
                     "overdue_holds": found.overdue_holds,
                     "lapsed_leases": found.lapsed_leases,
-                    "discrepancies": [
-                        {"reference": d.reference, "text": d.text} for d in found.discrepancies
-                    ],
+                    "discrepancies": [asdict(each) for each in found.discrepancies],
+                    "entries": found.entries,
                 },
                 indent=2,
             )
@@ -57,11 +56,12 @@ def reconcile_referrals(*, as_json: bool) -> bool:
     for state in ReferralState:
         click.echo(f"{state:<10} {found.states.get(state, 0):>8}")
     click.echo(f"holds overdue: {found.overdue_holds}; leases lapsed: {found.lapsed_leases}")
-    for discrepancy in found.discrepancies:
-        click.echo(f"{discrepancy.reference}: {discrepancy.text}")
+    for each in found.discrepancies:
+        named = f"{each.reference}, {each.about}" if each.reference != NOBODY else each.about
+        click.echo(f"{named}: {each.text}. {each.mend}")
     total = sum(found.states.values())
     click.echo(
-        f"{total} accepted, each in exactly one state"
+        f"{total} accepted, each in exactly one state; rows and {found.entries} entries agree"
         if not found.discrepancies
         else f"{len(found.discrepancies)} discrepancies among {total} accepted"
     )

@@ -41,6 +41,7 @@ _MOVES: Mapping[str, frozenset[DeliveryState]] = {
     _K.DELIVERY_STOPPED: frozenset({_D.STOPPED}),
 }
 """In which states a delivery may be after an entry on it."""
+_NOT_BROUGHT = frozenset({_D.REFUSED, _D.DEAD_LETTERED})
 _HOLDS = (_K.HOLD_OPENED, _K.HOLD_ASSIGNED, _K.HOLD_OVERDUE)
 
 
@@ -66,6 +67,7 @@ class _Followed:
     queued: dict[str, Said] = field(default_factory=dict)
     last: dict[str, Said] = field(default_factory=dict)
     decisions: Counter[Fact] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
 
 
@@ -113,7 +115,17 @@ def _follow_delivery(found: _Followed, said: Said) -> None:
             found.doubled.append(name)
         found.queued[name] = said
     if said.kind in _MOVES:
+        before = found.last.get(name)
+        if before is not None and not _may_follow(before.kind, said.kind):
+            found.broken.append(name)
         found.last[name] = said
+
+
+def _may_follow(before: str, kind: str) -> bool:
+    """Whether a delivery goes on after an entry: what is at its end, only by an order."""
+    if _MOVES[before] <= _WAITS:
+        return True
+    return _MOVES[before] <= _NOT_BROUGHT and kind == _K.DELIVERY_REPLAYED
 
 
 def _receipt_faults(referral: Referral, followed: _Followed) -> Iterator[str]:
@@ -183,6 +195,8 @@ def _delivery_faults(rows: Sequence[DeliveryRow], followed: _Followed) -> Iterat
     here = {row.id: row for row in rows}
     for name in (*followed.doubled, *sorted(followed.last.keys() - followed.queued.keys())):
         yield f"delivery {name} was queued twice in the ledger, or never, and yet goes on there"
+    for name in followed.broken:
+        yield f"delivery {name} goes on in the ledger after its end, and nobody ordered it"
     for name in sorted(followed.queued.keys() - here.keys()):
         yield f"delivery {name} is in the ledger, and there is no row"
     for row in rows:

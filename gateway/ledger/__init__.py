@@ -10,9 +10,14 @@ Reading order::
     canonical.py   a value -> its only JSON bytes (RFC 8785)
     seal.py        an entry and its place -> body and leaf hash, and back
     merkle.py      leaf hashes -> frontier -> root (RFC 6962)
-    sentence.py    an entry -> one plain sentence for an officer; sentence_sharing.py has
-                   those on consents, agreements, switches and notices
-    verify.py      all rows of a log -> what is wrong with it, and what is not proved
+    tiles.py       a tree -> the files of an export (C2SP tlog-tiles)
+    proof.py       tiles -> proofs of inclusion and of growth, and their checks (RFC 9162)
+    note.py        signed notes: keys, signatures, cosignatures (C2SP signed-note)
+    checkpoint.py  a head -> a signed note; what a witness is asked (C2SP tlog-checkpoint)
+    sentence.py    an entry -> one plain sentence for an officer; sentence_*.py by subject
+    balp.py        an entry -> a FHIR AuditEvent, by balp_table.py (IHE BALP)
+    verify.py      what was handed out -> what is wrong with it, and what is not proved: one
+                   file for outsiders, which shares no code with the others
 
 Nothing here knows a clock, a database, a network or chance: whoever calls hands those in.
 """

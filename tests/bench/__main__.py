@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -22,6 +22,7 @@ from tests.bench.country import Country
 from tests.bench.decision import decision_times
 from tests.bench.disk import sync_times
 from tests.bench.load import Load, accept_load
+from tests.bench.log import append_times, bare_sqlite, check_times
 from tests.bench.rooms import share_of_rooms
 from tests.bench.store_facts import FactTimes, fact_times
 from tests.bench.validation import validation_times
@@ -39,9 +40,9 @@ def main() -> int:
     stage = Console(stderr=True)
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as name:
-        if given.only != "decisions":
-            figures |= _of_requests(given, Path(name), stage)
-        figures |= _of_decisions(given, Path(name), stage)
+        for part, measure in _PARTS.items():
+            if given.only in (None, part):
+                figures |= measure(given, Path(name), stage)
     if given.json:
         Path(given.json).write_text(json.dumps(figures, indent=2))
     return 0
@@ -53,7 +54,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--engines", nargs="+", default=["sqlite", "postgresql"])
     parser.add_argument("--repeats", type=int, default=200, help="requests for the shares")
-    parser.add_argument("--only", choices=["decisions"], help="leave the rest out")
+    parser.add_argument("--only", choices=list(_PARTS), help="leave the rest out")
+    parser.add_argument(
+        "--entries",
+        type=int,
+        default=100_000,
+        help="of the log that is checked; default %(default)s",
+    )
     parser.add_argument(
         "--consents", type=int, default=_USUAL, help="in the largest store; default %(default)s"
     )
@@ -117,6 +124,24 @@ def _of_decisions(given: argparse.Namespace, folder: Path, stage: Console) -> Ma
     }
 
 
+def _of_ledger(given: argparse.Namespace, folder: Path, stage: Console) -> Mapping[str, Any]:
+    disk = sync_times(folder)
+    appends = [bare_sqlite(folder, given.seconds)]
+    for engine in given.engines:
+        with _database(engine, folder) as url:
+            for each in append_times(engine, url, given.seconds):
+                stage.print(f"{each.engine}, {each.way}, {each.writers} writers …")
+                appends.append(each)
+    with _database("sqlite", folder) as url, tempfile.TemporaryDirectory(dir=folder) as own:
+        checks = check_times(url, Path(own), given.entries, stage.print)
+    show.ledger(disk, appends, checks)
+    return {
+        "ledger_appends": [asdict(each) for each in appends],
+        "ledger_checks": asdict(checks),
+        "ledger_fsync_ms": disk,
+    }
+
+
 def _sizes_up_to(most: int) -> list[int]:
     """List the sizes at which to measure: each ten times the last, and the largest."""
     return [*(size for size in _SIZES if size < most), most]
@@ -149,6 +174,13 @@ def _upgrade(url: str) -> None:
     engine = make_engine(url, timeout=timedelta(seconds=5), pool_size=1)
     upgrade(engine)
     engine.dispose()
+
+
+_PARTS: Mapping[str, Callable[[argparse.Namespace, Path, Console], Mapping[str, Any]]] = {
+    "requests": _of_requests,
+    "decisions": _of_decisions,
+    "ledger": _of_ledger,
+}
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.load import Load
+from tests.bench.log import Appends, Checks
 from tests.bench.store_facts import FactTimes
 from tests.bench.times import Cost
 
@@ -89,3 +90,21 @@ def facts(found: Sequence[FactTimes]) -> None:
 def _cells(cost: Cost, spelt: str) -> Iterator[str]:
     for times in (cost.clock, cost.processor):
         yield from (spelt.format(times.p50), spelt.format(times.p99))
+
+
+def ledger(disk: Mapping[str, float], appends: Sequence[Appends], checks: Checks) -> None:
+    """Show what the log costs."""
+    out = Console()
+    out.print(f"fdatasync of 4 KiB here: p50 {disk['p50']:.2f} ms, p99 {disk['p99']:.2f} ms")
+    table = Table(title="Entries appended a second, each transaction durable")
+    for heading in ("engine", "way", "writers", "per second"):
+        table.add_column(heading, justify="right")
+    for each in appends:
+        table.add_row(each.engine, each.way, str(each.writers), f"{each.per_second:,.0f}")
+    out.print(table)
+    out.print(f"A log of {checks.entries:,} entries (SQLite):")
+    proof = checks.proof_ms
+    out.print(f"  a proof of inclusion     p50 {proof.p50:.2f} ms, p99 {proof.p99:.2f} ms")
+    out.print(f"  signing and exporting    {checks.export_s:.1f} s")
+    out.print(f"  checking all of it       {checks.verify_one_s:.1f} s in one process")
+    out.print(f"                           {checks.verify_all_s:.1f} s in {checks.processes}")

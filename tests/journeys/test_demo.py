@@ -90,6 +90,8 @@ def test_the_rules_say_why_a_sample_is_held(once: subprocess.CompletedProcess[st
 
 def test_the_gateway_proves_its_own_books(once: subprocess.CompletedProcess[str]) -> None:
     assert "gateway ledger verify: exit status 0" in once.stdout
+    assert "gateway ledger verify exported: exit status 0" in once.stdout
+    assert "checked: checkpoint: signature by referral-gateway.example/demo/" in once.stdout
     assert "gateway reconcile: exit status 0" in once.stdout
     assert "each in exactly one state" in once.stdout
 

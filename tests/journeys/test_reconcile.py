@@ -5,18 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.errors import DestinationRefusedError
 from gateway.journey.check_ledger import check_ledger
-from gateway.journey.deliver import deliver_next
 from gateway.journey.reconcile import reconcile
 from gateway.referral.lifecycle import ReferralState
-from gateway.referral.model import Referral
 from tests.builders.embedded import embedded_house
-from tests.builders.evidence import entries, execute, id_in, referral, take_back, work
+from tests.builders.evidence import entries, execute
 from tests.builders.house import House
-from tests.builders.messages import consent, service_request
-
-States = dict[ReferralState, Referral]
+from tests.builders.lives import States, one_in_each_state
 
 
 @pytest.fixture
@@ -30,34 +25,6 @@ def embedded(tmp_path: Path) -> Iterator[tuple[House, States]]:
     """The same on SQLite alone: what reconciliation makes of rows, no engine can change."""
     with embedded_house(tmp_path) as house:
         yield house, one_in_each_state(house)
-
-
-def one_in_each_state(house: House) -> States:
-    ending = consent()
-    ending["provision"]["period"] = {"end": "2026-11-22T09:05:00Z"}
-
-    def send(*consents: dict[str, object]) -> Referral:
-        tree = service_request(consents=list(consents) or None)
-        answer = house.post("/ServiceRequest", tree)
-        return referral(house, id_in(answer.headers["Location"]))
-
-    at = {ReferralState.CLOSED: send(ending)}
-    house.clock.move(minutes=6)
-    work(house)
-    at[ReferralState.DELIVERED] = send()
-    work(house)
-    at[ReferralState.HELD] = send()
-    house.destination.failures.append(DestinationRefusedError("no"))
-    work(house)
-    at[ReferralState.IN_FLIGHT] = send()
-    house.destination.failures.append(KeyboardInterrupt())  # type: ignore[arg-type]  # a worker's end
-    with pytest.raises(KeyboardInterrupt):
-        deliver_next("worker", house.gateway)
-    at[ReferralState.RECALLING] = send()
-    work(house)
-    take_back(house, at[ReferralState.RECALLING].id)
-    at[ReferralState.QUEUED] = send()
-    return at
 
 
 def faults(house: House) -> list[tuple[str, str]]:
@@ -144,11 +111,6 @@ S = ReferralState
             S.QUEUED,
             "UPDATE referral SET state = 'closed', closed_because = 'X' WHERE id = :id",
             "rows and ledger disagree on whether it was closed",
-        ),
-        (
-            S.QUEUED,
-            "DELETE FROM ledger_detail WHERE subject = (SELECT subject FROM referral WHERE id = :id)",
-            "the ledger received it 0 times",
         ),
     ],
 )

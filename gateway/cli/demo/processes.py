@@ -23,6 +23,7 @@ STOP_PATIENCE = timedelta(seconds=40)
 COMMAND_PATIENCE = timedelta(seconds=120)
 _LOOK_AGAIN = timedelta(milliseconds=100)
 _TAIL_LINES = 15
+_PROGRAM = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +99,19 @@ def tail(log: Path) -> str:
 
 
 def run_gateway(
-    *arguments: str, environment: Mapping[str, str]
+    *arguments: str, environment: Mapping[str, str], folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run one `gateway` command to its end, and keep what it says."""
+    """Run one `gateway` command to its end, in a folder or here, and keep what it says."""
+    # The program is found beside this file, wherever it runs.
+    found = {"PYTHONPATH": str(_PROGRAM)} if folder else {}
     return subprocess.run(  # noqa: S603  # our own module, no shell
         [sys.executable, "-m", "gateway", *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=COMMAND_PATIENCE.total_seconds(),
-        env=dict(environment),
+        env={**environment, **found},
+        cwd=folder,
         check=False,
     )
 

@@ -24,7 +24,13 @@ from gateway.cli.demo.start import Demo, start_demo
 from gateway.cli.demo.watch import Seen, Walk, received_in_all
 
 _LOOK_AGAIN = timedelta(milliseconds=500)
-_CHECKS = (("ledger", "verify"), ("reconcile",))
+_CHECKS = (
+    ("ledger", "verify"),
+    ("ledger", "export", "exported"),
+    ("ledger", "verify", "exported"),
+    ("reconcile",),
+)
+"""The commands that prove what was done; files go into the demo's folder."""
 _EXPLAINED = "another-provider"
 """The sample that `gateway consent explain` is shown with."""
 
@@ -120,7 +126,7 @@ def _is_proved(demo: Demo) -> bool:
 def _is_shown(demo: Demo, *command: str, about: str = "") -> bool:
     """Run a gateway command, show what it says without blank lines; tell if it ended well."""
     console = console_for_results()
-    result = run_gateway(*command, environment=demo.environment)
+    result = run_gateway(*command, environment=demo.environment, folder=demo.folder)
     heading = f"\ngateway {' '.join(command)}{about}: exit status {result.returncode}"
     said = [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
     console.print("\n".join([heading, *said]), markup=False, soft_wrap=True)

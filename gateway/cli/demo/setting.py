@@ -158,6 +158,7 @@ _GP_SYSTEM = (
     Scope.CONSENT_UPDATE,
     Scope.SHARING_READ,
     Scope.SHARING_UPDATE,
+    Scope.AUDIT_READ,
 )
 ACCOUNTS = (
     Account(

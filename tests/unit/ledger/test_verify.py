@@ -305,3 +305,20 @@ def test_a_report_says_what_was_checked() -> None:
     said = f"{len(ROWS)} entries: canonical form, hashes, links"
     assert verified(ROWS).checked == (said,)
     assert verified(ROWS).witnesses == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"prev_subject":null', b'"prev_subject":0'),
+        (b'"prev_practice":null', b'"prev_practice":0'),
+        (b'"detail_commit":null', b'"detail_commit":"' + b"ab" * 32 + b'"'),
+        (b'"t":"2026', b'"t":"2027'),
+        (b'"v":2', b'"v":1'),
+    ],
+)
+def test_what_a_body_may_not_say_together_is_found_in_a_log_too(old: bytes, new: bytes) -> None:
+    rows = written([an_entry(EntryKind.POLICY_CHANGED)] * 2)[0]
+    body = rows[1].body.replace(old, new)
+    rows[1] = replace(rows[1], body=body, leaf_hash=leaf_hash(body))
+    assert codes_at(verified(rows, head_over(rows)), 1) == {"body"}

@@ -277,3 +277,18 @@ def test_a_file_that_belongs_to_no_timeline_is_noted(tmp_path: Path) -> None:
     report = followed(tmp_path, TIMELINE | {"007.json": b"x", "x.json": b"x", "9.txt": b"x"})
     assert report.ok
     assert codes_of(report) == {"stray"}
+
+
+@pytest.mark.parametrize(
+    ("gap", "text"),
+    [
+        ("one under another's name", f"{SECOND}.tlog-proof is of entry {FIRST}"),
+        ("another checkpoint", "it is against another checkpoint than the proofs before it"),
+    ],
+)
+def test_what_is_wrong_with_a_proof_in_a_timeline_is_said(
+    tmp_path: Path, gap: str, text: str
+) -> None:
+    files = {**TIMELINE}
+    GAPS[gap][0](files)
+    assert any(text in finding.text for finding in followed(tmp_path, files).findings)
