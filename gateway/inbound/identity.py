@@ -21,7 +21,13 @@ from joserfc.jwk import KeySet
 
 from gateway.errors import IssueCode, ScopeMissingError, TokenRequestError, UnauthenticatedError
 from gateway.journey.gateway import Gateway
-from gateway.journey.sign_in import issue_token, refuse_token, registered_client, who_holds
+from gateway.journey.sign_in import (
+    issue_token,
+    refuse_access,
+    refuse_token,
+    registered_client,
+    who_holds,
+)
 from gateway.referral.directory import Client, Scope
 from gateway.referral.identifiers import ClientId
 from gateway.referral.model import Sender
@@ -56,6 +62,9 @@ def needs(scope: Scope) -> Callable[[_View], _View]:
             identity: ClientCredentials = flask.current_app.extensions["house"].identity
             sender = identity.authenticate(flask.request.headers.get("Authorization", ""))
             if scope not in sender.scopes:
+                refuse_access(
+                    flask.current_app.extensions["house"].gateway, sender, scope, "scope-missing"
+                )
                 msg = f"the token does not carry the scope {scope}"
                 raise ScopeMissingError(msg)
             flask.g.sender = sender

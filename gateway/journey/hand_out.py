@@ -17,7 +17,7 @@ from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.entry import AuditExported
 from gateway.ledger.kinds import Extent
 from gateway.ledger.merkle import leaf_hash
-from gateway.ledger.note import ED25519, Signer, VerifierKey
+from gateway.ledger.note import ED25519, Signer, VerifierKey, read_note
 from gateway.ledger.proof import inclusion_proof, verify_inclusion, write_tlog_proof
 from gateway.ledger.seal import PlacedEntry, read_placed
 from gateway.ledger.tiles import TILE_WIDTH, entries_path, tile_path, tiles_of, write_bundle
@@ -64,17 +64,22 @@ def newest_log(gateway: Gateway, year: int | None) -> str:
 
 
 def verifier_key(gateway: Gateway, log: str) -> str:
-    """Return the public key of a log as a vkey, for whoever verifies.
+    """Return the public key that signed the newest checkpoint of a log, as a vkey.
 
     Raises:
-        NotFoundError: no checkpoint was ever signed.
+        NotFoundError: no checkpoint of this log was ever signed.
     """
     with gateway.store.reading() as view:
-        key = checkpoints.signing_key(view)
-    if key is None:
-        msg = "no checkpoint was signed yet; `gateway ledger checkpoint` signs one"
-        raise NotFoundError(msg)
-    return VerifierKey(name=log, algorithm=ED25519, public_key=key).text
+        signed = checkpoints.newest(view, log)
+        keys = checkpoints.signing_keys(view)
+    if signed is not None:
+        note = read_note(signed.note)
+        for public_key in keys:
+            key = VerifierKey(name=log, algorithm=ED25519, public_key=public_key)
+            if note.signatures_by(key):
+                return key.text
+    msg = "no checkpoint of this log was signed"
+    raise NotFoundError(msg)
 
 
 def signed_head(gateway: Gateway, log: str, signers: Sequence[Signer]) -> tuple[Signed, str]:

@@ -18,11 +18,13 @@ from typing import Final
 
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError, ScopeMissingError
 from gateway.journey.gateway import Gateway
+from gateway.journey.sign_in import refuse_access
 from gateway.ledger.balp import audit_event, event_id
 from gateway.ledger.balp_table import Codes, Coding, sorts_with
 from gateway.ledger.canonical import Json, canonical_json
 from gateway.ledger.entry import AuditRead
 from gateway.ledger.values import write_instant
+from gateway.referral.directory import Scope
 from gateway.referral.identifiers import (
     ConsentId,
     DeliveryId,
@@ -35,7 +37,7 @@ from gateway.referral.json import JsonObject
 from gateway.referral.model import Sender
 from gateway.store import details, ledger_search, persons
 from gateway.store.directory import DirectoryAsOf
-from gateway.store.engine import Transaction
+from gateway.store.engine import Reading, Transaction
 from gateway.store.ledger_search import Found, Place, Search
 
 _UNKNOWN: Final = "unknown"
@@ -96,8 +98,9 @@ def read_entries(sender: Sender, wanted: Wanted, gateway: Gateway) -> Read:
         StoreUnavailableError: the read could not be recorded; nothing is shown.
     """
     origin = gateway.store.ledger_origin
+    _check_role(sender, gateway)
     with gateway.store.transaction(gateway.clock()) as tx:
-        own = _own_practice(tx, sender, gateway)
+        own = _own_practice(tx, tx.at, sender, gateway)
         asked = _Asked(
             wanted=wanted,
             own=own,
@@ -145,11 +148,23 @@ class _Asked:
     after: Place | None
 
 
-def _own_practice(tx: Transaction, sender: Sender, gateway: Gateway) -> OdsCode | None:
+def _check_role(sender: Sender, gateway: Gateway) -> None:
+    """Record it where the ledger is not open to the sender's organisation."""
+    try:
+        with gateway.store.reading() as view:
+            _own_practice(view, gateway.clock(), sender, gateway)
+    except ScopeMissingError:
+        refuse_access(gateway, sender, Scope.AUDIT_READ, "not-open")
+        raise
+
+
+def _own_practice(
+    view: Reading | Transaction, at: datetime, sender: Sender, gateway: Gateway
+) -> OdsCode | None:
     """Tell whose entries the sender may read; None: everybody's."""
     if sender.ods == gateway.ods:
         return None
-    if DirectoryAsOf(tx, tx.at).practice(sender.ods) is not None:
+    if DirectoryAsOf(view, at).practice(sender.ods) is not None:
         return sender.ods
     msg = "the ledger is open to practices, each for its own entries, and to who runs the gateway"
     raise ScopeMissingError(msg)

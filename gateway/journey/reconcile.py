@@ -39,7 +39,7 @@ _MEND = (
     "Run `gateway ledger verify`. Where that is well, the rows were changed past the gateway or"
     " are partly an older copy: bring them back from a dump, as the entries say they must be."
 )
-_GONE = "Erase the person again (`gateway subject erase`); rows came back, as from a dump."
+_GONE = "Erase the person again (`gateway erase`); rows came back, as from a dump."
 
 _LIVE = {
     ReferralState.QUEUED: DeliveryState.QUEUED,

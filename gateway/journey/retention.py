@@ -107,7 +107,8 @@ def purge(
 ) -> list[Planned]:
     """Let go of what is over.
 
-    1. Of each kind of record: delete some, and record how many; until none is left.
+    1. Of each kind of record: count what is over; delete some, and record how many, until as
+       many are gone.
     2. Erase each person of whom nothing is kept any more.
     3. Sign what is new, so that a year that is over is signed in full.
     4. Of each year of the ledger that is over, the oldest first: check it against what was
@@ -145,10 +146,10 @@ def _purge_records(
 ) -> Planned:
     """Step 1, for one kind."""
     before = retention.before(record, gateway.clock())
-    with gateway.store.reading() as view:
-        oldest = purging.due(view, record, before).oldest
+    with gateway.store.reading(as_one_moment=True) as view:
+        due = purging.due(view, record, before)
     gone = 0
-    while oldest is not None:
+    while gone < due.size:
         with gateway.store.transaction(gateway.clock()) as tx:
             size = purging.purge(tx, record, before)
             if size:
@@ -166,7 +167,7 @@ def _purge_records(
             break
         gone += size
         progress(record, gone)
-    return Planned(record=record, before=before, size=gone, oldest=oldest)
+    return Planned(record=record, before=before, size=gone, oldest=due.oldest)
 
 
 def _erase_those_of_whom_nothing_is_kept(gateway: Gateway, progress: Progress) -> None:

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from gateway.journey.gateway import Gateway
-from gateway.ledger.entry import TokenIssued, TokenRefused
-from gateway.referral.directory import Client
+from gateway.ledger.entry import AccessRefused, TokenIssued, TokenRefused
+from gateway.referral.directory import Client, Scope
 from gateway.referral.identifiers import ClientId, OdsCode
 from gateway.referral.model import Sender
 from gateway.store import tokens
@@ -62,6 +62,20 @@ def refuse_token(gateway: Gateway, client: Client | None, code: str) -> None:
                 actor=client.id if client else "unknown",
                 practice=_practice(tx, client.ods) if client else None,
                 code=code,
+            )
+        )
+
+
+def refuse_access(gateway: Gateway, sender: Sender, scope: Scope, code: str) -> None:
+    """Record that a client was refused what a scope, or its organisation, does not open to it."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        tx.record(
+            AccessRefused(
+                actor=sender.client,
+                practice=_practice(tx, sender.ods),
+                ods=sender.ods,
+                code=code,
+                scopes=(scope.value,),
             )
         )
 

@@ -149,7 +149,7 @@ _ROWS: tuple[_Row, ...] = (
     (_DESTROY, None, Action.DELETE, _DONE, "subject.erased key.destroyed retention.purged"),
     (_IMPORT, None, Action.CREATE, _DONE, "optout.loaded"),
     (_AUTHENTICATION, _LOGIN, Action.EXECUTE, _DONE, "token.issued"),
-    (_AUTHENTICATION, _LOGIN, Action.EXECUTE, _MINOR, "token.refused"),
+    (_AUTHENTICATION, _LOGIN, Action.EXECUTE, _MINOR, "token.refused access.refused"),
 )  # fmt: skip
 """Type, subtype, action, outcome, and of which entries: kinds, or a kind and what it says."""
 

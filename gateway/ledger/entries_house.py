@@ -79,6 +79,27 @@ class TokenRefused(Line):
     code: Code
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRefused(Line):
+    """A client that had proved who it is asked for what it may not do; `scopes` are those needed.
+
+    `code` says why. `practice` is its organisation where that is a practice.
+    """
+
+    kind = EntryKind.ACCESS_REFUSED
+    subject: ClassVar[None] = None
+    practice: Ods | None
+    ods: Ods
+    code: Code
+    scopes: Scopes
+
+
 HouseEntry: TypeAlias = (
-    DirectoryApplied | PolicyChanged | LedgerVerified | OptOutLoaded | TokenIssued | TokenRefused
+    DirectoryApplied
+    | PolicyChanged
+    | LedgerVerified
+    | OptOutLoaded
+    | TokenIssued
+    | TokenRefused
+    | AccessRefused
 )

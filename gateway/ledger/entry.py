@@ -59,6 +59,7 @@ from gateway.ledger.entries_delivery import (
     RedactionApplied,
 )
 from gateway.ledger.entries_house import (
+    AccessRefused,
     DirectoryApplied,
     HouseEntry,
     LedgerVerified,
@@ -124,6 +125,7 @@ Entry: TypeAlias = (
 )
 
 __all__ = [
+    "AccessRefused",
     "AgreementEntry",
     "AgreementExpired",
     "AgreementProposed",

@@ -83,6 +83,7 @@ class EntryKind(StrEnum):
     OPTOUT_LOADED = "optout.loaded"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  # the kind's name, no secret
     TOKEN_REFUSED = "token.refused"  # noqa: S105  # the kind's name, no secret
+    ACCESS_REFUSED = "access.refused"
 
 
 class Door(StrEnum):

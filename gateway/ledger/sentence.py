@@ -7,6 +7,7 @@ entry holds none. Total: a kind without its sentence does not pass the type chec
 from typing import TypeAlias, assert_never
 
 from gateway.ledger.entry import (
+    AccessRefused,
     AuditEntry,
     DecisionMade,
     DecisionPreviewed,
@@ -145,6 +146,9 @@ def _on_house(entry: HouseEntry) -> str:
             return f"{entry.client} of {entry.ods} was given a token for {scopes}."
         case TokenRefused():
             return f"A request for a token by {entry.actor} was refused: {entry.code}."
+        case AccessRefused():
+            needed = say_list(entry.scopes)
+            return f"{entry.actor} of {entry.ods} was refused what needs {needed}: {entry.code}."
         case _:
             assert_never(entry)
 

@@ -286,6 +286,7 @@ ledger.verified -- | ok root size
 optout.loaded -- | as_of size
 token.issued p- | client ods scopes
 token.refused p- | code
+access.refused p- | code ods scopes
 """
 """Kinds, whom they concern (practice and subject: capital always, small or null, dash never),
 the keys of `refs`, the keys of `detail`; `?`: or null; after a colon, a form of another name."""

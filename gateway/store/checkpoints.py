@@ -148,6 +148,12 @@ def signing_key(view: Reading | Transaction) -> bytes | None:
     ).scalar_one_or_none()
 
 
+def signing_keys(view: Reading | Transaction) -> Sequence[bytes]:
+    """List the public keys that have signed, the newest first."""
+    query = select(ledger_key.c.public_key).order_by(ledger_key.c.since.desc())
+    return list(view.connection.execute(query).scalars())
+
+
 def add_signing_key(tx: Transaction, public_key: bytes) -> None:
     """Keep a public key as the one that signs from here on, also where it did before."""
     tx.connection.execute(delete(ledger_key).where(ledger_key.c.public_key == public_key))

@@ -20,13 +20,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gateway.errors import StoreUnavailableError, TooSlowError
+from gateway.errors import MovedMeanwhileError, StoreUnavailableError, TooSlowError
 from gateway.ledger.entry import Entry
 from gateway.store.ledger import Recorded, Sealed, append
 from gateway.store.vault import Vault
 
 _READ_ONLY = "gateway_read_only"
 _ANSWER_BY = "gateway_answer_by"
+_FOREIGN_KEY = "23503"
+"""A row that is referred to is gone: erased, while this transaction was open. Source: PostgreSQL."""
 _BETWEEN_TRIES = 0.001
 """Seconds a SQLite writer sleeps before it asks for the write lock again."""
 
@@ -135,6 +137,9 @@ class Store:
             if error.connection_invalidated:
                 msg = "the connection to the database was lost"
                 raise StoreUnavailableError(msg) from error
+            if getattr(error.orig, "sqlstate", None) == _FOREIGN_KEY:
+                msg = "what this refers to was removed at the same moment; send it again"
+                raise MovedMeanwhileError(msg) from error
             raise
 
     @contextmanager

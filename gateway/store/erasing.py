@@ -8,7 +8,6 @@ practices at once, and have a time of their own (`purging.py`).
 Source: the sharing rules, section 9, erasure v immutability.
 """
 
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from gateway.ledger.kinds import EntryKind, Stage
 from gateway.ledger.seal import read_placed
 from gateway.referral.identifiers import Handle, OdsCode, ReferralReference
 from gateway.referral.lifecycle import DeliveryState, ReferralState
-from gateway.store.engine import Reading, Store, Transaction
+from gateway.store.engine import Reading, Store, Transaction, without_time_limit
 from gateway.store.tables import (
     consent,
     consent_identifier,
@@ -148,6 +147,7 @@ def count(view: Reading | Transaction, practice: OdsCode, handle: Handle) -> lis
 
 def erase(tx: Transaction, practice: OdsCode, handle: Handle) -> list[Rows]:
     """Delete every row that is about a person; tell how many of each table."""
+    without_time_limit(tx.connection)
     return [
         Rows(table=table.name, rows=tx.connection.execute(delete(table).where(theirs)).rowcount)
         for table, theirs in _belongings(practice, handle)
@@ -330,7 +330,4 @@ def flush(store: Store) -> OnDisk:
 
 def _is_busy(driver: Any) -> bool:  # noqa: ANN401  # DB-API
     """Try to empty the log of writes; outside of any transaction, or it would wait for itself."""
-    try:
-        return bool(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])
-    except sqlite3.OperationalError:
-        return True
+    return bool(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0])

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST_MODULE = 400
 LONGEST_FUNCTION = 50
 # The verifier is one file, so that an outsider can copy it out and run it with nothing else.
-LONGER = {"gateway/ledger/verify.py": 650}
+LONGER = {"gateway/ledger/verify.py": 1_650}
 PURE_ROOMS = ("consent", "writeback", "routing", "ledger", "referral")
 # Modules that these come from have innocent uses too, so import-linter lets them through.
 CLOCK_AND_CHANCE = frozenset(

@@ -136,6 +136,8 @@ def test_each_reads_what_is_theirs_and_all_of_it(house: House) -> None:
 def test_the_ledger_is_closed_to_a_provider(door: House, path: str) -> None:
     answer = door.get(path, client="oh-one")
     assert (answer.status_code, issues(answer)) == (403, [("forbidden", None)])
+    last = entries(door, "access.refused")[-1]
+    assert (last["actor"], last["practice"], last["code"]) == ("oh-one", None, "not-open")
 
 
 def test_a_token_without_the_scope_opens_nothing(door: House) -> None:

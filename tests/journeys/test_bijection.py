@@ -1,26 +1,35 @@
 """Each row that says what was done has its entry, and each entry its row: whichever side is lost
 or altered, reconciliation names it."""
 
+# ruff: noqa: S608, ISC004  # statements of our own, each a whole sentence
 import json
 import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from click.testing import CliRunner
 
 from gateway.cli.main import main
 from gateway.journey.reconcile import MOST, NOBODY, Discrepancy, reconcile
 from gateway.journey.reconcile_sides import compare
+from gateway.ledger.entry import DirectoryApplied
+from gateway.ledger.merkle import Frontier
+from gateway.ledger.seal import seal
 from gateway.store.bijection_rows import Fact, Pair
+from gateway.store.engine import make_engine
+from gateway.store.schema import migrations, upgrade
 from tests.builders.canary import WORDS
 from tests.builders.embedded import furnished_sqlite
 from tests.builders.evidence import entries, execute
 from tests.builders.house import House, build_house
 from tests.builders.lives import live_through_everything
+from tests.builders.sharing import set_to
 
 KINDS_WITH_ROWS = {
     "referral.received", "referral.cancelled", "referral.closed", "decision.made",
@@ -86,7 +95,6 @@ NO_ENTRY = "the row has no entry"
 NO_ROW = "the ledger names it, and there is no row"
 A_REFERRAL = "SELECT id FROM referral WHERE state = 'delivered' LIMIT 1"
 
-# ruff: disable[S608, ISC004]
 ROWS: dict[str, tuple[str, str]] = {
     "referral-altered": (
         f"UPDATE referral SET body_sha256 = 'x' WHERE id = ({A_REFERRAL})",
@@ -260,7 +268,6 @@ ROWS: dict[str, tuple[str, str]] = {
         "the sealed detail beside it is not kept where its kind has it",
     ),
 }  # fmt: skip
-# ruff: enable[S608, ISC004]
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -334,7 +341,7 @@ def test_postgresql_is_read_the_same_way(house: House, tmp_path: Path) -> None:
 
 
 def test_every_discrepancy_says_what_it_is_about_and_how_to_mend_it(embedded: House) -> None:
-    more = ("version-made-up", "notice-not-sent", "change-altered", "detail-of-another")
+    more = ("version-altered", "notice-not-sent", "change-altered", "detail-of-another")
     damage(embedded, *(ROWS[name][0] for name in (*ON_BOTH, *more)))
     discrepancies = found(embedded)
     assert len(discrepancies) > 50
@@ -415,3 +422,92 @@ def test_no_more_is_told_than_a_person_can_use(embedded: House) -> None:
         each.text for each in discrepancies
     } or (discrepancies[-1].text.endswith("which are not told here"))
     assert time.monotonic() - started < 20
+
+
+MORNING = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path) -> Iterator[House]:
+    """A database of the first release, brought up to date: its directory came before the entries."""
+    url = f"sqlite:///{tmp_path / 'old.sqlite3'}"
+    engine = make_engine(url, timeout=timedelta(seconds=5), pool_size=1)
+    with engine.begin() as connection:
+        config = migrations()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    applied = DirectoryApplied(actor="operator", file_sha256="0" * 64, added=2, changed=0, ended=0)
+    log = "gateway.example/ledger/2026"
+    sealed = seal(
+        applied, log=log, index=0, at=MORNING, prev_subject=None, prev_practice=None, version=1
+    )
+    head = Frontier().append(sealed.leaf_hash)
+    at = MORNING.strftime("%Y-%m-%d %H:%M:%S.%f")
+    surgery = {"ods": "G99001", "name": "One Surgery", "switches": {"update_record": "on"}}
+    agreed = {
+        "id": "dsa-one-oh", "practice": "G99001", "counterparty": "RX901", "kind": "direct",
+        "purposes": ["occupational-health"], "status": "active",
+    }  # fmt: skip
+    with closing(sqlite3.connect(tmp_path / "old.sqlite3")) as connection:
+        connection.execute(
+            "INSERT INTO ledger_head VALUES (?, ?, ?)", (log, head.size, head.to_bytes())
+        )
+        connection.execute(
+            "INSERT INTO ledger_entry VALUES (?, 0, NULL, NULL, 'directory.applied', NULL, ?, ?)",
+            (log, sealed.body, sealed.leaf_hash),
+        )
+        for kind, key, body in (
+            ("practice", "G99001", surgery),
+            ("agreement", "dsa-one-oh", agreed),
+        ):
+            connection.execute(
+                "INSERT INTO directory_record (kind, key, version, valid_from, recorded_at, body)"
+                " VALUES (?, ?, 1, ?, ?, ?)",
+                (kind, key, at, at, json.dumps(body)),
+            )
+        connection.commit()
+    upgrade(engine)
+    engine.dispose()
+    house = build_house(url, is_furnished=True)
+    yield house
+    house.gateway.store.close()
+
+
+def test_what_a_file_said_before_there_were_entries_is_no_discrepancy(upgraded: House) -> None:
+    assert found(upgraded) == []
+    upgraded.apply()
+    set_to(upgraded, "update_record", "off")
+    assert found(upgraded) == []
+    assert entries(upgraded, "agreement.withdrawn") == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "source = 'practice'",
+        "actor = 'gp-one'",
+        "recorded_at = '2026-03-02 09:00:00.000001'",
+        "recorded_at = '2027-03-02 09:00:00.000000'",
+    ],
+)
+def test_an_event_without_an_entry_is_excused_only_as_a_migration_writes_it(
+    upgraded: House, changed: str
+) -> None:
+    damage(upgraded, f"UPDATE switch_event SET {changed}")
+    assert [each.about for each in found(upgraded)] == ["switch event G99001/update_record/1"]
+
+
+def test_an_event_by_file_needs_its_entry_once_there_are_any(upgraded: House) -> None:
+    upgraded.apply()
+    when = entries(upgraded, "agreement.signed")
+    assert when == [], "the file says what stands already"
+    set_to(upgraded, "new_agreements", "on")
+    upgraded.clock.move(days=1)
+    upgraded.apply(commissioners=[{"ods": "QX9", "name": "Another ICB"}])
+    at = upgraded.clock.now.strftime("%Y-%m-%d %H:%M:%S.%f")
+    damage(
+        upgraded,
+        "INSERT INTO switch_event SELECT practice, 'shared_care', 1, 'on', effective_at,"
+        f" '{at}', 'operator', 'import', NULL FROM switch_event LIMIT 1",
+    )
+    assert [each.about for each in found(upgraded)] == ["switch event G99001/shared_care/1"]

@@ -135,3 +135,16 @@ def test_a_signer_that_fails_leaves_nothing_behind_and_the_next_try_succeeds(hou
         sign(house, Lying(bytes(32)))
     assert entries(house) == before
     assert len(sign(house)) == 1
+
+
+def test_the_log_of_a_year_that_is_over_is_signed_whole(house: House) -> None:
+    """Its last entry is that of its own last checkpoint, which alone would be no news."""
+    sign(house)
+    log, frontier = head(house)
+    house.clock.move(days=60)
+    sign(house)
+    with house.gateway.store.reading() as view:
+        newest = checkpoints.newest(view, log)
+    assert newest is not None
+    assert newest.checkpoint.size == frontier.size
+    assert sign(house) == []

@@ -1,5 +1,6 @@
 """What was kept long enough goes, and only that; the ledger says so, and stays whole."""
 
+import sqlite3
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from sqlalchemy import func, insert, select
 
 from gateway.errors import DamagedRecordError
 from gateway.journey.check_ledger import check_ledger
+from gateway.journey.erase import erase_keys
 from gateway.journey.notices import notices_of, record_acknowledged, record_sent
 from gateway.journey.opt_outs import load_answer
 from gateway.journey.publish import publish
@@ -25,15 +27,16 @@ from gateway.journey.retention import (
 )
 from gateway.ledger.entry import TokenRefused
 from gateway.ledger.note import ED25519, Ed25519Signer, VerifierKey, read_note, verify
+from gateway.referral.identifiers import Handle, NhsNumber
 from gateway.referral.lifecycle import ReferralState
-from gateway.store import details, erasing, ledger
+from gateway.store import details, erasing, ledger, persons, purging
 from gateway.store.purging import AT_A_TIME, Record
 from gateway.store.tables import metadata, request
 from tests.builders.canary import NUMBER, WORDS, canary_referral
 from tests.builders.database import every_value, places_of
 from tests.builders.embedded import embedded_house
 from tests.builders.evidence import entries, execute, id_in, referral, take_back, work
-from tests.builders.house import START, House
+from tests.builders.house import START, House, build_house, furnish
 from tests.builders.messages import bars_headers, consent, service_request
 from tests.builders.register import register, to_register, withdraw
 from tests.builders.sharing import PRACTICE_ODS, set_to
@@ -430,3 +433,24 @@ def test_sqlite_gives_the_space_back(embedded: House, tmp_path: Path) -> None:
     before = file.stat().st_size
     let_go(embedded)
     assert file.stat().st_size < before / 2
+
+
+def test_a_file_of_sqlite_that_was_made_otherwise_keeps_its_size(tmp_path: Path) -> None:
+    made = sqlite3.connect(tmp_path / "gateway.sqlite3")
+    made.execute("PRAGMA auto_vacuum=NONE")
+    made.execute("CREATE TABLE something (at_all INTEGER)")
+    made.close()
+    furnish(url := f"sqlite:///{tmp_path / 'gateway.sqlite3'}")
+    house = build_house(url, is_furnished=True)
+    assert purging.give_back_space(house.gateway.store, START) is False
+    house.gateway.store.close()
+
+
+def test_somebody_of_whom_something_came_meanwhile_is_not_erased(house: House) -> None:
+    delivered(house)
+    with house.gateway.store.transaction(house.clock.now) as tx:
+        handle = persons.find_handle(tx, PRACTICE_ODS, NhsNumber(NUMBER))
+        assert handle is not None
+        assert not erase_keys(tx, handle)
+        assert not erase_keys(tx, Handle("0" * 32))
+    assert entries(house, "subject.erased") == []

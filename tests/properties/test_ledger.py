@@ -90,6 +90,8 @@ def entries(draw: st.DrawFn) -> Entry:
     for slot in slots_of(KINDS[kind]):
         free = slot.nullable and slot.name not in BOUND.get(kind, ())
         fields[slot.name] = draw(st.none() | RULES[slot.rule] if free else RULES[slot.rule])
+    if kind == "legal.authorised":
+        fields["approvers"] = draw(lists_of(words).filter(lambda names: len(set(names)) > 1))
     return construct(**fields)
 
 

@@ -18,7 +18,7 @@ from gateway.ledger.entry import TokenRefused
 from gateway.referral.identifiers import Handle, NhsNumber, OdsCode
 from gateway.store import persons
 from gateway.store.erasing import OnDisk
-from tests.builders.evidence import entries, id_in, referral, take_back
+from tests.builders.evidence import entries, execute, id_in, referral, take_back
 from tests.builders.house import House, build_house, settings
 from tests.builders.messages import PRACTICE, consent, service_request
 from tests.unit.cli.conftest import environment
@@ -170,9 +170,14 @@ def test_what_would_go_is_planned_and_goes(office: Office) -> None:
     assert "referrals           0 from before " in told
     refused = plan("purge")
     assert (refused.exit_code, "Delete these for good?" in refused.stderr) == (1, True)
+    execute(
+        office.house,
+        "INSERT INTO access_token VALUES (x'00', 'gp-one', 'G99001', '', '2020-01-01 00:00:00')",
+    )
     gone = plan("purge", "--yes", "--json")
     assert gone.exit_code == 0, gone.output
-    assert [each["record"] for each in json.loads(gone.stdout)][:2] == ["referrals", "refusals"]
+    sizes = {each["record"]: each["size"] for each in json.loads(gone.stdout)}
+    assert (sizes["referrals"], sizes["tokens"]) == (0, 1)
     assert plan("purge", "--yes").exit_code == 0
 
 

@@ -239,6 +239,9 @@ def test_a_token_carries_only_the_scope_that_was_asked_for(door: Door) -> None:
         "/FHIR/R4/ServiceRequest", headers={"Authorization": f"Bearer {token}"}
     )
     assert (denied.status_code, issues(denied)) == (403, [("forbidden", None)])
+    last = entries(door.house, "access.refused")[-1]
+    assert (last["actor"], last["ods"]) == ("gp-one", last["practice"])
+    assert (last["code"], last["scopes"]) == ("scope-missing", ["system/ServiceRequest.c"])
 
 
 @pytest.mark.parametrize(

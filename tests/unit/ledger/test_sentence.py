@@ -140,6 +140,10 @@ def test_every_entry_reads_as_one_sentence(entry: Entry) -> None:
         ("chain.verify.failed", "A check of the 2025 log at 812 entries found it broken: leaf_ha"),
         ("token.issued", "north-surgery of A81001 was given a token for system/ServiceRequest.cu,"),
         ("token.refused", "A request for a token by unknown was refused: invalid_client."),
+        (
+            "access.refused",
+            "other-surgery of B82002 was refused what needs system/AuditEvent.rs: scope-missing.",
+        ),
     ],
 )
 def test_a_kind_has_its_own_sentence(kind: str, said: str) -> None:
@@ -293,15 +297,15 @@ def test_a_reading_of_the_ledger_says_what_was_asked_about() -> None:
 
 def test_an_export_says_what_went_out_and_whether_it_was_opened() -> None:
     what = [
-        "the whole of the 2026 log, which had 107 entries then, without sealed details",
-        "one entry of the 2026 log, which had 108 entries then, without sealed details",
+        "the whole of the 2026 log, which had 109 entries then, without sealed details",
+        "one entry of the 2026 log, which had 110 entries then, without sealed details",
         (
             "every entry about practice B82002 of the 2026 log, "
-            "which had 109 entries then, without sealed details"
+            "which had 111 entries then, without sealed details"
         ),
         (
             "every entry about one person at practice A81001 of the 2026 log, "
-            "which had 110 entries then, with sealed details"
+            "which had 112 entries then, with sealed details"
         ),
     ]
     assert said_of(EntryKind.AUDIT_EXPORTED) == [f"ig-officer was given {each}." for each in what]

@@ -120,6 +120,7 @@ def lines(*given: str) -> str:
 
 
 ORIGIN, COUNT, ROOT = TEXT.splitlines()
+OTHER_ROOT = ("B" if ROOT[0] == "A" else "A") + ROOT[1:]
 LAST = NOTE.splitlines()[-1]
 BITS_TOO_MANY = ROOT[:-2] + chr(ord(ROOT[-2]) + 1) + "="
 
@@ -131,7 +132,7 @@ DAMAGE: dict[str, tuple[Callable[[Files], None], str]] = {
     "a bit of the partial tile of leaves": (flipped("tile/0/002.p/88"), "tile"),
     "a bit of a higher tile": (flipped("tile/1/000.p/2", 7), "tile"),
     "a bit of the size": (flipped("checkpoint", (len(ORIGIN) + 1) * 8), "signature"),
-    "a bit of the root": (flipped("checkpoint", len(TEXT) * 8 - 80), "signature"),
+    "a letter of the root": (noted(NOTE.replace(ROOT, OTHER_ROOT)), "signature"),
     "a bit of the signature": (noted(NOTE[:-20] + "AAAA" + NOTE[-16:]), "signature"),
     "swapped entries": (bundled(lambda b: [b[1], b[0], *b[2:]]), "place"),
     "an entry deleted": (bundled(lambda b: b[1:]), "bundle"),

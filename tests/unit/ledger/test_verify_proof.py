@@ -88,6 +88,9 @@ DAMAGE = {
     "another index": (joined(HEADER, "index 151", *PATH), BODIES[AT], "proof"),
     "an index with a leading zero": (joined(HEADER, "index 0150", *PATH), BODIES[AT], "proof"),
     "an index beyond the log": (joined(HEADER, "index 999", *PATH), BODIES[AT], "proof"),
+    "an index beyond the log, with the path of the last": (
+        proof_of(BODIES, SIZE - 1).replace("index 239", "index 999"), BODIES[-1], "proof",
+    ),
     "a hash too few": (joined(HEADER, INDEX, *PATH[1:]), BODIES[AT], "proof"),
     "a hash too many": (joined(HEADER, INDEX, *PATH, PATH[0]), BODIES[AT], "proof"),
     "a hash changed": (joined(HEADER, INDEX, PATH[1], *PATH[1:]), BODIES[AT], "proof"),

@@ -125,6 +125,9 @@ def upgrade() -> None:
             comment="when its entries were destroyed; its head is kept",
         ),
     )
+    op.create_index(op.f("ix_decision_subject"), "decision", ["subject"], unique=False)
+    op.create_index(op.f("ix_referral_subject"), "referral", ["subject"], unique=False)
+    op.create_index(op.f("ix_request_referral"), "request", ["referral"], unique=False)
     _copy_out_of_the_bodies()
 
 
