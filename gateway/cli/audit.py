@@ -16,8 +16,10 @@ from gateway.journey.check_ledger import check_ledger
 from gateway.journey.policies import put_in_force
 from gateway.journey.reconcile import NOBODY, reconcile
 from gateway.journey.replay import replay_referral
+from gateway.journey.retention import purged_logs
 from gateway.referral.identifiers import ReferralReference
 from gateway.referral.lifecycle import ReferralState
+from gateway.store.purging import PurgedLog
 
 
 def verify_ledger(*, as_json: bool) -> bool:
@@ -26,14 +28,26 @@ def verify_ledger(*, as_json: bool) -> bool:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("entries", total=None)
         reports = check_ledger(gateway, lambda n: progress.update(task, completed=n))
+    purged = purged_logs(gateway)
     if as_json:
-        click.echo(json.dumps([asdict(report) for report in reports], indent=2))
+        told = [asdict(report) for report in reports]
+        click.echo(json.dumps([*told, *map(_as_json, purged)], indent=2))
     else:
         for report in reports:
             print_report(report)
-        if not reports:
+        for each in purged:
+            click.echo(f"{each.log}: purged on {each.purged_at:%Y-%m-%d}, its time being over")
+            click.echo(f"  entries it had   {each.size}")
+            click.echo(f"  root             {each.checkpoint.root.hex()}")
+        if not reports and not purged:
             click.echo("the ledger is empty")
     return all(report.ok for report in reports)
+
+
+def _as_json(purged: PurgedLog) -> dict[str, object]:
+    root = purged.checkpoint.root.hex()
+    at = purged.purged_at.isoformat()
+    return {"log": purged.log, "size": purged.size, "root": root, "ok": True, "purged_at": at}
 
 
 def reconcile_referrals(*, as_json: bool) -> bool:

@@ -121,7 +121,13 @@ def prove(
     """
     from gateway.app import open_gateway, open_signers
     from gateway.config import read_settings
-    from gateway.journey.hand_out import newest_log, prove_entry, prove_timeline, subject_of
+    from gateway.journey.hand_out import (
+        newest_log,
+        prove_entry,
+        prove_timeline,
+        subject_of,
+        verifier_key,
+    )
     from gateway.referral.identifiers import Handle, OdsCode, ReferralReference
 
     if sum(each is not None for each in (entry, subject, referral, practice)) != 1:
@@ -148,13 +154,14 @@ def prove(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    _write_timeline(folder, timeline)
+    _write_timeline(folder, timeline, verifier_key(gateway, log))
     click.echo(f"{log}: {len(timeline.entries)} entries, the whole timeline, in {folder}")
 
 
-def _write_timeline(folder: Path, timeline: "Timeline") -> None:
+def _write_timeline(folder: Path, timeline: "Timeline", vkey: str) -> None:
     _write_all(folder, _files(timeline.entries))
-    _write_all(folder, [("timeline", f"{timeline.about}\n".encode())])
+    about = ("timeline", f"{timeline.about}\n".encode())
+    _write_all(folder, [about, ("vkey", f"{vkey}\n".encode())])
 
 
 def _files(entries: "Iterable[Proved]") -> Iterable[tuple[str, bytes]]:

@@ -38,7 +38,13 @@ def get_switch_impact(switch: str) -> flask.Response:
     value = _one_of([v.value for v in SwitchValue], "value")
     gateway = house().gateway
     return _answered(
-        impact_of_switch(gateway, _recent(gateway), Switch(switch), SwitchValue(value))
+        impact_of_switch(
+            gateway,
+            _recent(gateway),
+            Switch(switch),
+            SwitchValue(value),
+            actor=flask.g.sender.client,
+        )
     )
 
 
@@ -53,7 +59,9 @@ def get_agreement_impact(agreement: str) -> flask.Response:
         msg = "there is no such agreement"
         raise NotFoundError(msg) from None
     gateway = house().gateway
-    return _answered(impact_of_agreement(gateway, _recent(gateway), named, status))
+    client = flask.g.sender.client
+    found = impact_of_agreement(gateway, _recent(gateway), named, status, actor=client)
+    return _answered(found)
 
 
 def _recent(gateway: Gateway) -> Period:

@@ -139,3 +139,5 @@ _TELLERS: Mapping[str, Callable[[Said, Exceptions], Iterator[Fact]]] = {
     EntryKind.CHECKPOINT_PUBLISHED: _checkpoint,
     EntryKind.CHECKPOINT_COSIGNED: _cosignature,
 }
+TELLING = frozenset({*_TELLERS, EntryKind.KEY_ROTATED})
+"""The kinds of entries that say something a row must say too."""

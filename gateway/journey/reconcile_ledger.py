@@ -10,10 +10,15 @@ Source: the sharing rules, section 11, item 22.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.journey.reconcile_entries import KeyRing, facts_of
+from gateway.journey.reconcile_entries import TELLING, KeyRing, facts_of
 from gateway.journey.reconcile_sides import Unequal, compare
 from gateway.ledger.kinds import EntryKind
-from gateway.store.bijection import Standing, details_without_an_entry, standings
+from gateway.store.bijection import (
+    Standing,
+    details_without_an_entry,
+    said_of_kinds,
+    standings,
+)
 from gateway.store.bijection_rows import (
     TOLD,
     Exceptions,
@@ -106,10 +111,9 @@ def faults_of_pairs(view: Reading, but: Exceptions) -> Iterator[Fault]:
 
 def _facts_of_entries(view: Reading, but: Exceptions) -> Iterator[Fact]:
     ring = KeyRing()
-    for each in standings(view):
-        if each.said is not None:
-            ring.add(each.said)
-            yield from facts_of(each.said, but)
+    for said in said_of_kinds(view, TELLING):
+        ring.add(said)
+        yield from facts_of(said, but)
     yield from ring.facts()
 
 

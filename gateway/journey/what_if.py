@@ -3,7 +3,8 @@
 What enters: a draft policy or one change of a practice, and a period. What leaves: which
 referrals would newly be released or blocked, by week, and which of them wait now. The facts are
 those on which each decision was taken then, as they were sealed with it; only what is drafted
-differs. Must never: store, send or record anything, or name a patient.
+differs. That past decisions were read is an entry, and all that is stored. Must never: send
+anything, or name a patient.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,9 @@ from gateway.consent.facts import Facts
 from gateway.consent.gather import with_agreements, with_switch
 from gateway.consent.record import decided_of
 from gateway.errors import NotFoundError
+from gateway.journey.disclose import Question, record_audit
 from gateway.journey.gateway import Gateway
+from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import AgreementStatus, Switch, SwitchValue
 from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.json import Json, JsonObject
@@ -25,6 +28,8 @@ from gateway.referral.sharing import AgreementEvent, Moment
 from gateway.store import decisions, sharing
 from gateway.store.decisions import Kept
 from gateway.store.engine import Reading
+
+ACTOR = "operator"
 
 Redrafted = Callable[[Kept, Facts], Facts]
 """What becomes of the facts of one decision."""
@@ -90,8 +95,9 @@ def replay_decisions(
     policy: Policy | None = None,
     redrafted: Redrafted | None = None,
     progress: Callable[[], None] = lambda: None,
+    actor: str = ACTOR,
 ) -> WhatIf:
-    """Take the decisions of a period again.
+    """Take the decisions of a period again, and record who read them.
 
     Args:
         gateway: whose decisions, and, unless `policy` is given, whose rules.
@@ -99,22 +105,45 @@ def replay_decisions(
         policy: a draft of the rules.
         redrafted: what becomes of the facts of each decision.
         progress: called after each decision.
+        actor: who asks: a client, or a role.
     """
     with gateway.store.reading(as_one_moment=True) as view:
-        return _replayed(view, period, policy or gateway.policy, redrafted, progress)
+        found = _replayed(view, period, policy or gateway.policy, redrafted, progress)
+    _record(gateway, actor, period, found)
+    return found
+
+
+def _record(gateway: Gateway, actor: str, period: Period, found: WhatIf) -> None:
+    """Record that the decisions of a period were read; where that fails, nothing is told."""
+    by = {"since": period.since, "until": period.until, "practice": period.practice}
+    question = Question(type="Decision", interaction=Interaction.SEARCH, by=by)
+    record_audit(gateway, actor, question, period.practice, found.considered)
 
 
 def impact_of_switch(
-    gateway: Gateway, period: Period, switch: Switch, value: SwitchValue
+    gateway: Gateway,
+    period: Period,
+    switch: Switch,
+    value: SwitchValue,
+    *,
+    actor: str = ACTOR,
 ) -> WhatIf:
     """Tell what a practice's decisions would have been with a switch elsewhere."""
     return replay_decisions(
-        gateway, period, redrafted=lambda _, facts: with_switch(facts, switch, value)
+        gateway,
+        period,
+        redrafted=lambda _, facts: with_switch(facts, switch, value),
+        actor=actor,
     )
 
 
 def impact_of_agreement(
-    gateway: Gateway, period: Period, agreement: AgreementId, status: AgreementStatus
+    gateway: Gateway,
+    period: Period,
+    agreement: AgreementId,
+    status: AgreementStatus,
+    *,
+    actor: str = ACTOR,
 ) -> WhatIf:
     """Tell what a practice's decisions would have been with an agreement standing otherwise.
 
@@ -132,7 +161,9 @@ def impact_of_agreement(
             msg = f"practice {period.practice} has no agreement {agreement}"
             raise NotFoundError(msg)
         redrafted = _with_agreement(events, agreement, status)
-        return _replayed(view, period, gateway.policy, redrafted, lambda: None)
+        found = _replayed(view, period, gateway.policy, redrafted, lambda: None)
+    _record(gateway, actor, period, found)
+    return found
 
 
 def _with_agreement(

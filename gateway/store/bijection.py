@@ -7,12 +7,12 @@ or open what is sealed. Entries of logs that were purged are read nowhere.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, not_, select
 
 from gateway.ledger.kinds import EntryKind
 from gateway.ledger.values import write_instant
@@ -106,6 +106,23 @@ def standings(view: Reading) -> Iterator[Standing]:
             has_referral=row.referral_row is not None,
             has_consent=row.consent_row is not None,
         )
+
+
+def said_of_kinds(view: Reading, kinds: Collection[str]) -> Iterator[Said]:
+    """Stream what the entries of some kinds say, in order; of decisions, those on no referral."""
+    is_on_referral = and_(
+        ledger_entry.c.kind == EntryKind.DECISION_MADE.value, ledger_entry.c.referral.is_not(None)
+    )
+    query = (
+        select(ledger_entry.c.body)
+        .join(ledger_head, ledger_head.c.log == ledger_entry.c.log)
+        .where(ledger_entry.c.kind.in_(kinds), not_(is_on_referral), _KEPT)
+        .order_by(ledger_entry.c.log, ledger_entry.c.idx)
+    )
+    for body in view.connection.execution_options(yield_per=_AT_A_TIME).execute(query).scalars():
+        said = read_said(body)
+        if said is not None:
+            yield said
 
 
 def read_said(body: bytes) -> Said | None:

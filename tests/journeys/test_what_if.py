@@ -118,11 +118,18 @@ def test_the_same_rules_change_nothing(busy: House) -> None:
     assert (found.considered, found.touched) == (3, ())
 
 
-def test_what_if_leaves_no_trace(busy: House) -> None:
-    before = entries(busy), counts(busy)
+def test_what_if_stores_nothing_but_that_decisions_were_read(busy: House) -> None:
+    before, rows = entries(busy), counts(busy)
     replay_decisions(busy.gateway, recently(busy))
-    impact_of_agreement(busy.gateway, recently(busy), AGREEMENT, AgreementStatus.WITHDRAWN)
-    assert (entries(busy), counts(busy)) == before
+    impact_of_agreement(
+        busy.gateway, recently(busy), AGREEMENT, AgreementStatus.WITHDRAWN, actor="gp-one"
+    )
+    read = entries(busy)[len(before) :]
+    assert [(e["kind"], e["actor"], e["size"]) for e in read] == [
+        ("audit.read", "operator", 3),
+        ("audit.read", "gp-one", 3),
+    ]
+    assert counts(busy) == rows
 
 
 def test_an_older_referral_counts_while_it_waits_and_then_no_more(house: House) -> None:
