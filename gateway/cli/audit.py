@@ -74,12 +74,12 @@ def reconcile_referrals(*, as_json: bool) -> bool:
         named = f"{each.reference}, {each.about}" if each.reference != NOBODY else each.about
         click.echo(f"{named}: {each.text}. {each.mend}")
     total = sum(found.states.values())
-    click.echo(
-        f"{total} accepted, each in exactly one state; rows and {found.entries} entries agree"
-        if not found.discrepancies
-        else f"{len(found.discrepancies)} discrepancies among {total} accepted"
-    )
-    return not found.discrepancies
+    if found.discrepancies:
+        click.echo(f"{len(found.discrepancies)} discrepancies among {total} accepted")
+        return False
+    click.echo(f"{total} accepted, each in exactly one state")
+    click.echo(f"{found.entries} entries, each row with its entry and each entry with its row")
+    return True
 
 
 def replay_referrals(references: Sequence[str]) -> bool:
@@ -87,11 +87,11 @@ def replay_referrals(references: Sequence[str]) -> bool:
     gateway = open_gateway(read_settings())
     put_in_force(gateway)
     done = True
-    for text in references:
+    for number, text in enumerate(references, start=1):
         try:
             replayed = replay_referral(ReferralReference(text), gateway)
-        except ValueError as error:
-            click.echo(f"{text}: {error}", err=True)
+        except ValueError as error:  # what is no reference may be anything, and is not shown again
+            click.echo(f"argument {number}: {error}", err=True)
             done = False
         except GatewayError as error:
             click.echo(f"{text}: {error}", err=True)

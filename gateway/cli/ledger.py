@@ -1,14 +1,17 @@
 """`gateway ledger ...`: check the log, sign it, and hand it out with proof."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from gateway.journey.gateway import Gateway
     from gateway.journey.hand_out import Proved, Timeline
+    from gateway.ledger.note import Signer
+    from gateway.referral.identifiers import Handle, OdsCode
 
 _YEAR = click.option("--year", type=int, help="Which log; the newest where this is left out.")
 _OUT = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -121,41 +124,59 @@ def prove(
     """
     from gateway.app import open_gateway, open_signers
     from gateway.config import read_settings
-    from gateway.journey.hand_out import (
-        newest_log,
-        prove_entry,
-        prove_timeline,
-        subject_of,
-        verifier_key,
-    )
-    from gateway.referral.identifiers import Handle, OdsCode, ReferralReference
+    from gateway.journey.hand_out import newest_log, prove_entry, verifier_key
 
     if sum(each is not None for each in (entry, subject, referral, practice)) != 1:
         raise click.UsageError("give one of --entry, --subject, --referral and --practice")
     settings = read_settings()
     gateway = open_gateway(settings)
     log, signers = newest_log(gateway, year), open_signers(settings)
-    try:
-        if entry is not None:
-            proved = prove_entry(gateway, log, entry, signers, with_detail=details)
-            _write_all(folder, _files([proved]))
-            click.echo(f"{log}: entry {entry} and its proof in {folder}")
-            return
-        person = Handle(subject) if subject else None
-        if referral is not None:
-            person = subject_of(gateway, ReferralReference(referral))
-        timeline = prove_timeline(
-            gateway,
-            log,
-            signers,
-            subject=person,
-            practice=OdsCode(practice) if practice else None,
-            with_detail=details,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    if entry is not None:
+        proved = prove_entry(gateway, log, entry, signers, with_detail=details)
+        _write_all(folder, _files([proved]))
+        click.echo(f"{log}: entry {entry} and its proof in {folder}")
+        return
+    about = _person(gateway, subject, referral) if practice is None else _practice(practice)
+    timeline = _timeline(gateway, log, signers, about, details=details)
     _write_timeline(folder, timeline, verifier_key(gateway, log))
     click.echo(f"{log}: {len(timeline.entries)} entries, the whole timeline, in {folder}")
+
+
+def _person(gateway: "Gateway", subject: str | None, referral: str | None) -> "Handle":
+    from gateway.journey.hand_out import subject_of
+    from gateway.referral.identifiers import Handle, ReferralReference
+
+    try:
+        if referral is not None:
+            return subject_of(gateway, ReferralReference(referral))
+        return Handle(subject or "")
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _practice(named: str) -> "OdsCode":
+    from gateway.referral.identifiers import OdsCode
+
+    try:
+        return OdsCode(named)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _timeline(
+    gateway: "Gateway",
+    log: str,
+    signers: "Sequence[Signer]",
+    about: "Handle | OdsCode",
+    *,
+    details: bool,
+) -> "Timeline":
+    from gateway.journey.hand_out import prove_timeline
+    from gateway.referral.identifiers import Handle
+
+    if isinstance(about, Handle):
+        return prove_timeline(gateway, log, signers, subject=about, with_detail=details)
+    return prove_timeline(gateway, log, signers, practice=about, with_detail=details)
 
 
 def _write_timeline(folder: Path, timeline: "Timeline", vkey: str) -> None:

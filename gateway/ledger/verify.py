@@ -1232,7 +1232,7 @@ def _hash_export(
         progress(tree.size)
     inquiry.root = tree.root()
     tiles = sum(tree.full) + len(list(tree.partial()))
-    inquiry.checked += [_read_entries(tree.size), f"{tiles:,} tiles of hashes, every level"]
+    inquiry.checked += [_read_entries(tree.size), f"tiles of hashes, every level: {tiles:,}"]
 
 
 @dataclass(frozen=True, slots=True)

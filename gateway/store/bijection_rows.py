@@ -132,7 +132,7 @@ def exceptions(view: Reading) -> Exceptions:
         kept_from=None if last is None else datetime(last + 1, 1, 1, tzinfo=UTC),
         unsaid_before=run(of_kind).scalar_one(),
         purged_logs=purged_logs,
-        entries=run(select(func.coalesce(func.sum(ledger_head.c.size), 0))).scalar_one(),
+        entries=int(run(select(func.coalesce(func.sum(ledger_head.c.size), 0))).scalar_one()),
     )
 
 

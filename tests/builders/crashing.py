@@ -30,7 +30,7 @@ def die() -> None:
     signal.pause()
 
 
-def in_a_child(house: House, act: Callable[[], None]) -> int:
+def in_a_child(house: House, act: Callable[[], object]) -> int:
     """Do something in a process of its own; return how that ended, as `KILLED` or `ENDED`."""
     house.gateway.store.close()
     child = os.fork()

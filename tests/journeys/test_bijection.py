@@ -367,7 +367,7 @@ def test_the_command_tells_what_is_wrong_as_text_and_as_json(
         monkeypatch.setenv(f"GATEWAY_{name}", value)
     well = CliRunner().invoke(main, ["reconcile"])
     assert well.exit_code == 0
-    assert "entries agree" in well.stdout
+    assert "each row with its entry and each entry with its row" in well.stdout
     with closing(sqlite3.connect(own)) as connection:
         connection.execute(ROWS["refusal-lost"][0])
         connection.execute(ROWS["hold-altered"][0])
