@@ -256,3 +256,10 @@ def test_a_time_in_another_zone_object_with_no_offset_is_the_same_time() -> None
     hold = changed(an_entry(EntryKind.HOLD_OPENED), due=due)
     expected = changed(an_entry(EntryKind.HOLD_OPENED), due=due.astimezone(UTC))
     assert hold.as_json() == expected.as_json()
+
+
+@pytest.mark.parametrize("approvers", [(), ("ig-officer",), ("ig-officer", "ig-officer")])
+def test_one_person_alone_cannot_authorise(approvers: tuple[str, ...]) -> None:
+    lawful = an_entry(EntryKind.LEGAL_AUTHORISED)
+    with pytest.raises(ValueError, match="fewer than two different approvers"):
+        changed(lawful, approvers=approvers)
