@@ -202,14 +202,3 @@ def entries(connection: Connection, log: str) -> Iterator[LedgerRow]:
     )
     for row in rows:
         yield LedgerRow(index=row.idx, body=row.body, leaf_hash=row.leaf_hash)
-
-
-def kinds_of_referrals(connection: Connection) -> Iterator[tuple[str, str, int]]:
-    """Count each kind of entry about each referral: (referral, kind, number)."""
-    rows = connection.execute(
-        select(ledger_entry.c.referral, ledger_entry.c.kind, func.count())
-        .where(ledger_entry.c.referral.is_not(None))
-        .group_by(ledger_entry.c.referral, ledger_entry.c.kind)
-        .order_by(ledger_entry.c.referral)
-    )
-    yield from ((row[0], row[1], row[2]) for row in rows)
