@@ -27,7 +27,7 @@ from gateway.errors import (
 )
 from gateway.fhir.read_consent import IncomingConsent, shown_as, standing
 from gateway.fhir.text import read_resource
-from gateway.journey.disclose import Question, Shown, record_shown
+from gateway.journey.disclose import Question, Shown, record_shown, search_for
 from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import (
     ConsentEnteredInError,
@@ -242,21 +242,8 @@ def own_consents(
 
 
 def _question(wanted: Wanted) -> Question:
-    named = {"patient:identifier": wanted.nhs_number, "identifier": wanted.identifiers or None}
-    return Question(
-        type="Consent",
-        interaction=Interaction.SEARCH,
-        by={
-            "_id": wanted.id,
-            "status": wanted.statuses,
-            "_subject": wanted.subject,
-            "from": wanted.updated_from,
-            "before": wanted.updated_before,
-            "after": wanted.after[0] if wanted.after else None,
-            "_count": wanted.limit,
-        },
-        named=[name for name, value in named.items() if value is not None],
-    )
+    naming = {"patient:identifier": wanted.nhs_number, "identifier": wanted.identifiers}
+    return search_for("Consent", wanted, naming)
 
 
 def _newest(view: Reading, found: Registered) -> JsonObject:

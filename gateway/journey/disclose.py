@@ -8,9 +8,10 @@ Source: GP Connect, audit: each transaction, failed ones in the same detail.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from gateway.journey.gateway import Gateway
 from gateway.ledger.canonical import Json, canonical_json
@@ -54,6 +55,56 @@ class Question:
             "named": sorted(self.named),
         }
         return hashlib.sha256(canonical_json(told)).hexdigest()
+
+
+class Searched(Protocol):
+    """What a search of either register may be narrowed by."""
+
+    @property
+    def id(self) -> str | None:
+        """The resource by its id."""
+
+    @property
+    def statuses(self) -> Collection[str] | None:
+        """Any of these."""
+
+    @property
+    def subject(self) -> Handle | None:
+        """A person by handle."""
+
+    @property
+    def updated_from(self) -> datetime | None:
+        """Changed then or later."""
+
+    @property
+    def updated_before(self) -> datetime | None:
+        """Changed earlier."""
+
+    @property
+    def after(self) -> tuple[datetime, str] | None:
+        """The last one of the page before: its time and id."""
+
+    @property
+    def limit(self) -> int:
+        """How many on a page."""
+
+
+def search_for(type_: str, wanted: Searched, naming: Mapping[str, object]) -> Question:
+    """Put a search as a question; `naming` holds the parameters whose values may name somebody."""
+    return Question(
+        type=type_,
+        interaction=Interaction.SEARCH,
+        by={
+            "_id": wanted.id,
+            "status": None if wanted.statuses is None else frozenset(wanted.statuses),
+            "_subject": wanted.subject,
+            "from": wanted.updated_from,
+            "before": wanted.updated_before,
+            "after": wanted.after[0] if wanted.after else None,
+            "_count": wanted.limit,
+        },
+        named=[name for name, value in naming.items() if value],
+    )
 
 
 def record_shown(

@@ -12,7 +12,7 @@ from gateway.errors import NotFoundError
 from gateway.fhir.references import index
 from gateway.fhir.service_request import service_request_of
 from gateway.fhir.text import read_resource
-from gateway.journey.disclose import Question, Shown, record_shown
+from gateway.journey.disclose import Question, Shown, record_shown, search_for
 from gateway.journey.gateway import Gateway
 from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import Offer
@@ -185,26 +185,13 @@ def own_referrals(sender: Sender, wanted: Wanted, gateway: Gateway) -> tuple[lis
 
 
 def _question(wanted: Wanted) -> Question:
-    named = {
+    naming = {
         "patient:identifier": wanted.nhs_number,
         "person": wanted.person,
         "_person": wanted.mark,
-        "identifier": wanted.identifiers or None,
+        "identifier": wanted.identifiers,
     }
-    return Question(
-        type="ServiceRequest",
-        interaction=Interaction.SEARCH,
-        by={
-            "_id": wanted.id,
-            "status": wanted.statuses,
-            "_subject": wanted.subject,
-            "from": wanted.updated_from,
-            "before": wanted.updated_before,
-            "after": wanted.after[0] if wanted.after else None,
-            "_count": wanted.limit,
-        },
-        named=[name for name, value in named.items() if value is not None],
-    )
+    return search_for("ServiceRequest", wanted, naming)
 
 
 def mark_of(person: Identifier, gateway: Gateway) -> str:
