@@ -1,6 +1,6 @@
 """Checkpoints and cosignatures: added once, never changed; and under which key they are signed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,14 +59,6 @@ def of_size(view: Reading | Transaction, log: str, size: int) -> Signed | None:
         select(checkpoint).where(checkpoint.c.log == log, checkpoint.c.size == size)
     ).one_or_none()
     return _signed(row) if row else None
-
-
-def all_of(view: Reading | Transaction, log: str) -> Iterator[Signed]:
-    """List the checkpoints of a log, the smallest first."""
-    rows = view.connection.execution_options(yield_per=500).execute(
-        select(checkpoint).where(checkpoint.c.log == log).order_by(checkpoint.c.size)
-    )
-    yield from (_signed(row) for row in rows)
 
 
 def _signed(row: Row[Any]) -> Signed:
