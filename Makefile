@@ -62,7 +62,8 @@ bench: $(STAMP) ## Measure how fast it goes on this machine (ARGS="--only decisi
 # The only target that needs uv (https://docs.astral.sh/uv/); UV=path says where it is.
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	--override requirements/overrides.in
 
 .PHONY: lock
 lock: ## Pin and hash the requirements again (needs uv; LOCK_ARGS=--upgrade takes newer versions)
@@ -100,7 +101,8 @@ $(STAMP): $(RECIPE)
 	if [ "$$($(BIN)/python -c "import pip; $$who" 2>/dev/null)" != "$$($$python -c "$$who")" ]; then \
 		$$python -m venv --clear .venv; \
 	fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@# The lock is whole, so what packages ask for is not asked again: see requirements/overrides.in.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $(STAMP)
 	@echo "Ready: make test, make check, make demo"

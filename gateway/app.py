@@ -23,8 +23,10 @@ from gateway.journey.cosign import Cosigner
 from gateway.journey.gateway import Gateway, Schedule
 from gateway.journey.publish import Due
 from gateway.ledger.note import Ed25519Signer
+from gateway.mapping.fhir_rest import FhirTransaction
 from gateway.outbound.fhir_rest import FhirRest
-from gateway.referral.directory import Transport
+from gateway.outbound.https_line import HttpsLine
+from gateway.referral.directory import Format, Transport
 from gateway.referral.identifiers import OdsCode
 from gateway.store.engine import Store
 from gateway.store.schema import require_current_schema
@@ -73,8 +75,9 @@ def open_gateway(settings: Settings) -> Gateway:
         margin=_MARGIN,
         hold_due=settings.hold_due,
     )
-    fhir_rest = FhirRest(
+    line = HttpsLine(
         certificates=settings.certificates_dir,
+        credentials=settings.credentials_dir,
         connect_timeout=settings.connect_timeout,
         reply_timeout=settings.reply_timeout,
     )
@@ -84,7 +87,8 @@ def open_gateway(settings: Settings) -> Gateway:
         policy=POLICY,
         schedule=schedule,
         ods=OdsCode(settings.operator_ods),
-        destinations={Transport.FHIR_REST: fhir_rest},
+        writers={Format.FHIR_TRANSACTION: FhirTransaction()},
+        destinations={Transport.FHIR_REST: FhirRest(line)},
         opt_out_age=settings.opt_out_age,
     )
 

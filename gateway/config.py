@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     certificates_dir: Path = Field(
         default=Path("certs"), description="folder of the CA files that endpoints name"
     )
+    credentials_dir: Path = Field(
+        default=Path("certs"),
+        description="folder of the private files that endpoints name: keys, passwords,"
+        " client certificates",
+    )
 
     profiles_dir: Path | None = Field(
         default=None,

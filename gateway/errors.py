@@ -38,6 +38,7 @@
     │   └── MovedMeanwhileError
     ├── DamagedRecordError            stored bytes fail their seal or their proof
     └── DeliveryError                 one attempt to reach a destination failed
+        ├── LeaseEndedError
         ├── DestinationUnreachableError
         ├── NoReplyError
         ├── DestinationBusyError
@@ -309,6 +310,17 @@ class DeliveryError(GatewayError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the destination may have it: no answer came, or one that it failed itself."""
+        return self.phase is Phase.NO_REPLY or (self.status or 0) >= 500  # noqa: PLR2004
+
+
+class LeaseEndedError(DeliveryError):
+    """The attempt's time was over before a byte was sent; nothing left."""
+
+    phase = Phase.PREPARE
 
 
 class DestinationUnreachableError(DeliveryError):

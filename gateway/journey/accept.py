@@ -24,7 +24,7 @@ from gateway.journey.consider import (
     record_hold,
 )
 from gateway.journey.gateway import Gateway
-from gateway.journey.outbox import named, put
+from gateway.journey.outbox import To, named, put
 from gateway.journey.take_up import refused
 from gateway.ledger.entry import DeliveryQueued, ReferralReceived
 from gateway.ledger.kinds import Door as LedgerDoor
@@ -232,8 +232,7 @@ def queue(
         gateway,
         accepted.id,
         kind=DeliveryKind.REFERRAL,
-        service=service.id,
-        provider=service.provider,
+        to=To(service=service.id, provider=service.provider, lane=service.endpoint),
         reason=None,
         delivery_id=delivery_id,
     )

@@ -31,6 +31,7 @@ from gateway.mapping.directory_file import (
 from gateway.referral.directory import (
     Agreement,
     AgreementStatus,
+    Endpoint,
     Practice,
     Service,
     Switch,
@@ -38,7 +39,7 @@ from gateway.referral.directory import (
 )
 from gateway.referral.identifiers import OdsCode
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Origin
-from gateway.store import directory, sharing
+from gateway.store import deliveries, directory, lanes, sharing
 from gateway.store.engine import Reading, Transaction
 
 ACTOR = "operator"
@@ -94,6 +95,7 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
         ended = plan.missing if plan.ends_missing else ()
         written = [*plan.added, *plan.changed]
         directory.replace_rows(tx, [_alone(r) for r in written if r.kind is not Kind.AGREEMENT])
+        _keep_lanes(tx, written)
         directory.end_rows(tx, [(row.kind, row.key) for row in ended])
         _import(tx, written, ended, {row.name: row for row in said.rows})
         tx.record(
@@ -106,6 +108,15 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
             )
         )
     return plan
+
+
+def _keep_lanes(tx: Transaction, written: Iterable[DirectoryRow]) -> None:
+    """Give each endpoint its lane; what waits for a service that moved waits in the new one."""
+    nouns = [noun_of(row.kind, row.body) for row in written]
+    lanes.keep(tx, [noun for noun in nouns if isinstance(noun, Endpoint)])
+    for noun in nouns:
+        if isinstance(noun, Service):
+            deliveries.move_lane(tx, noun.id, noun.endpoint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

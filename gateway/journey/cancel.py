@@ -23,7 +23,7 @@ from gateway.fhir.demographics import is_same_person
 from gateway.fhir.references import index
 from gateway.fhir.text import read_resource
 from gateway.journey.gateway import Gateway
-from gateway.journey.recall import close_cancelled, queue_recall, stop
+from gateway.journey.recall import close_cancelled, has_not_left, queue_recall, stop
 from gateway.ledger.entry import HoldResolved, ReferralCancelled
 from gateway.ledger.kinds import Cancellation as LedgerCancellation
 from gateway.ledger.kinds import Door as LedgerDoor
@@ -177,7 +177,7 @@ def _stop(
     """Step 4."""
     own = [d for d in deliveries.of_referral(tx, present.id) if d.kind is DeliveryKind.REFERRAL]
     for each in own:
-        if each.state is DeliveryState.QUEUED:
+        if has_not_left(each):
             stop(tx, each, cancelled, actor=actor)
     if present.hold is not None:
         tx.record(_resolved(tx, present, actor))

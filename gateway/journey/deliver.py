@@ -5,28 +5,37 @@ and its outcome on record. Must never: send without a decision taken in the same
 as the release, hold a transaction while the network answers, send after the lease has ended,
 or forget a delivery.
 
-The claim is committed before anything is opened, so a message that kills its worker costs
-one lease and never blocks those behind it.
+"Leaves" means the commit of the release. It holds the gates of the practice, the recipient and
+the person, so a withdrawal comes wholly before it or wholly after it; and what it released is
+on the wire before the lease ends or not at all. Source: the sharing rules, section 10.
 """
 
 import hashlib
 from dataclasses import replace
 
 from gateway.consent.decide import Effect
-from gateway.errors import DamagedRecordError, DeliveryError, MessageError
+from gateway.errors import (
+    DamagedRecordError,
+    DeliveryError,
+    KeyMissingError,
+    LeaseEndedError,
+    MessageError,
+)
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
-from gateway.journey import settle
+from gateway.journey import outage, settle
+from gateway.journey.claim import claim_due
 from gateway.journey.consider import About, Answer, case_of, consider, keep, now
 from gateway.journey.gateway import Gateway, Parcel
 from gateway.journey.outbox import named
 from gateway.journey.recall import end_attempt, record_release
-from gateway.ledger.entry import DeliveryLeaseLapsed, DeliveryReleased, RedactionApplied
+from gateway.ledger.entry import DeliveryReleased, RedactionApplied
 from gateway.ledger.kinds import Stage
+from gateway.ledger.values import Epochs
 from gateway.mapping.outgoing import Outgoing, notice_of
-from gateway.referral.directory import Endpoint
+from gateway.referral.directory import Endpoint, Service
 from gateway.referral.identifiers import DecisionId
-from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
+from gateway.referral.lifecycle import DeliveryKind, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
 from gateway.store import deliveries, details, gates, referrals
@@ -37,77 +46,67 @@ ACTOR = "worker"
 
 
 def deliver_next(worker: str, gateway: Gateway) -> bool:
-    """Make one attempt at the delivery that is due longest.
-
-    --- transaction: claim ---
-    1. Lease the delivery; note it if its last worker did not come back.
-    --- transaction: release ---
-    2. Open the bytes as received, and take out what must stay behind.
-    3. Decide again, on what is left and the facts of this moment; map it to the exact bytes
-       that would leave, and bind the decision to them.
-    4. PERMIT: record the release. HOLD or DENY: stop, and record that. (A recall carries
-       nothing of the person: its bytes are recorded and released without steps 2 and 3.)
-    --- no transaction ---
-    5. Send, unless too little of the lease is left; wait for the answer.
-    --- transaction: settle ---
-    6. Record what came of it: delivered, again later, refused, or given up.
+    """Make one attempt at the delivery whose turn it is.
 
     Returns: whether there was anything to do.
 
     Raises:
-        StoreUnavailableError: nothing is lost; the lease ends and another worker takes over.
-        KeyMissingError: as above; the operator must restore the key before the time is up.
+        StoreUnavailableError, KeyMissingError: as `deliver`.
     """
-    claimed = _claim(worker, gateway)
-    if claimed is None:
-        return False
+    claimed = claim_due(worker, gateway)
+    for each in claimed:
+        deliver(each, gateway)
+    return bool(claimed)
+
+
+def deliver(claimed: Delivery, gateway: Gateway) -> None:
+    """Make one attempt at a delivery that this worker has leased.
+
+    1. Start the clock of the attempt, before anything is read.
+    --- transaction: release ---
+    2. Hold the gates of the practice, the recipient and the person.
+    3. Open the bytes as received, and take out what must stay behind.
+    4. Decide again, on what is left and the facts of this moment; map it to the exact bytes
+       that would leave, and bind the decision to them.
+    5. PERMIT: record the release. HOLD or DENY: stop, and record that. (A recall carries
+       nothing of the person: its bytes are recorded and released without steps 2 to 4.)
+    --- no transaction ---
+    6. Send, unless the attempt's time is over; wait for the answer.
+    --- transaction: settle ---
+    7. Record what came of it: delivered, again later, refused, or given up.
+    --- transaction: lane ---
+    8. Note whether the destination answers.
+
+    Raises:
+        StoreUnavailableError: nothing is lost; the lease ends and another worker takes over.
+        KeyMissingError: it waits; the operator must restore the key before the time is up.
+    """
+    started = gateway.monotonic()
     try:
         parcel = _release(claimed, gateway)
     except (DamagedRecordError, MessageError):
         settle.unsendable(claimed, gateway)
-        return True
+        return
+    except KeyMissingError:
+        settle.put_back(claimed, gateway)
+        raise
     if parcel is not None:
-        _attempt(parcel, gateway)
-    return True
-
-
-def _claim(worker: str, gateway: Gateway) -> Delivery | None:
-    with gateway.store.transaction(gateway.clock()) as tx:
-        taken = deliveries.claim(tx, worker=worker, lease=gateway.schedule.lease)
-        if taken is None:
-            return None
-        before, claimed = taken
-        present = referrals.get(tx, claimed.referral)
-        if before.state is DeliveryState.IN_FLIGHT and before.lease_until is not None:
-            tx.record(
-                DeliveryLeaseLapsed(
-                    **named(before, present, actor=ACTOR),
-                    attempt=before.attempts,
-                    lease_until=before.lease_until,
-                )
-            )
-            if tx.at >= before.give_up_at or settle.is_taken_back(claimed, present):
-                # The version moves on with it, so the release below finds the lease gone.
-                settle.give_up(tx, claimed, present, gateway, reason="NO_WORKER_RETURNED")
-        elif claimed.kind is DeliveryKind.REFERRAL:
-            referrals.change(tx, present, replace(present, state=ReferralState.IN_FLIGHT))
-        return claimed
+        deadline = started + gateway.schedule.lease.total_seconds()
+        _attempt(parcel, gateway, deadline)
 
 
 def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
-    """Steps 2 to 4. None: the rules said no, or the lease was lost; that is on record."""
+    """Steps 2 to 5. None: the rules said no, or the lease was lost; that is on record."""
     with gateway.store.transaction(gateway.clock()) as tx:
+        if claimed.kind is DeliveryKind.RECALL:
+            return _release_recall(tx, gateway, claimed)
+        fence = _fence(tx, claimed)
         if not deliveries.is_still_leased(tx, claimed):
             return None
         present = referrals.hold_still(tx, claimed.referral)
-        directory = DirectoryAsOf(tx, tx.at)
-        service = directory.service(claimed.service)
-        endpoint = directory.endpoint(service.endpoint) if service else None
-        if claimed.kind is DeliveryKind.RECALL:
-            return _release_recall(tx, gateway, claimed, present, endpoint)
-        if present.is_cancelled:
-            end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+        if _is_over(tx, gateway, claimed, present):
             return None
+        service, endpoint = _where(tx, claimed)
         received = referrals.body_of(tx, present.id)
         incoming = read_referral(read_resource(received))
         answer = consider(
@@ -123,52 +122,102 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
             settle.stopped(tx, claimed, present, gateway, answer.verdict, decision)
             return None
         _record_redaction(tx, answer, present, claimed, decision, body_sha256)
-        fence = gates.epochs(
-            tx,
-            practice=present.practice,
-            recipient=claimed.provider,
-            subject=present.subject,
-        )
-        tx.record(replace(_released(claimed, present, decision, body_sha256), epochs=fence))
-        return Parcel(
-            delivery=claimed,
-            referral=present,
-            endpoint=endpoint,
-            body=body,
-            body_sha256=body_sha256,
-        )
+        released = _leave(tx, gateway, claimed, present)
+        entry = _released(released, present, decision, body_sha256)
+        tx.record(replace(entry, epochs=fence))
+        return _parcel(gateway, released, present, endpoint, body, body_sha256)
 
 
-def _release_recall(
-    tx: Transaction,
-    gateway: Gateway,
-    claimed: Delivery,
-    present: Referral,
-    endpoint: Endpoint | None,
-) -> Parcel | None:
-    """Record the release of a recall; where its service is gone, a person must tell them."""
-    if endpoint is None:
-        settle.give_up(tx, claimed, present, gateway, reason="SERVICE_HAS_NO_ENDPOINT")
-        return None
-    body = gateway.destinations[endpoint.transport].prepare_recall(present, claimed)
-    sha256 = hashlib.sha256(body).hexdigest()
-    record_release(tx, claimed, present, sha256)
-    return Parcel(
-        delivery=claimed, referral=present, endpoint=endpoint, body=body, body_sha256=sha256
+def _fence(tx: Transaction, claimed: Delivery) -> Epochs:
+    """Step 2: whose sharing it is never changes, so it is read before anything is locked."""
+    present = referrals.get(tx, claimed.referral)
+    return gates.hold(
+        tx, practice=present.practice, recipient=claimed.provider, subject=present.subject
     )
 
 
-def _attempt(parcel: Parcel, gateway: Gateway) -> None:
-    """Steps 5 and 6. Whatever the clock says, nothing is sent once the lease has ended."""
-    lease_until = parcel.delivery.lease_until
-    left = (lease_until - gateway.clock()) if lease_until else gateway.schedule.lease
-    destination = gateway.destinations[parcel.endpoint.transport]
+def _is_over(tx: Transaction, gateway: Gateway, claimed: Delivery, present: Referral) -> bool:
+    """Make no attempt where it was taken back, or where workers keep being lost with it."""
+    if settle.is_taken_back(claimed, present):
+        end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+    elif claimed.lapses and tx.at >= claimed.give_up_at:
+        settle.give_up(tx, claimed, present, gateway, reason="NO_WORKER_RETURNED")
+    elif claimed.lapses >= gateway.schedule.lapses:
+        settle.give_up(tx, claimed, present, gateway, reason="QUARANTINED.WORKERS_LOST")
+    else:
+        return False
+    return True
+
+
+def _where(tx: Transaction, claimed: Delivery) -> tuple[Service | None, Endpoint | None]:
+    directory = DirectoryAsOf(tx, tx.at)
+    service = directory.service(claimed.service)
+    return service, directory.endpoint(service.endpoint) if service else None
+
+
+def _leave(tx: Transaction, gateway: Gateway, claimed: Delivery, present: Referral) -> Delivery:
+    """Note that the bytes may leave; the referral is on its way."""
+    until = tx.at + gateway.schedule.lease + gateway.schedule.margin
+    released = deliveries.release(tx, claimed, lease_until=until)
+    is_first = present.state is ReferralState.QUEUED
+    if claimed.kind is DeliveryKind.REFERRAL and is_first:
+        referrals.change(tx, present, replace(present, state=ReferralState.IN_FLIGHT))
+    return released
+
+
+def _parcel(
+    gateway: Gateway,
+    released: Delivery,
+    present: Referral,
+    endpoint: Endpoint,
+    body: bytes,
+    body_sha256: str,
+) -> Parcel:
+    return Parcel(
+        delivery=released,
+        referral=present,
+        endpoint=endpoint,
+        media_type=gateway.writers[endpoint.format].media_type,
+        body=body,
+        body_sha256=body_sha256,
+    )
+
+
+def _release_recall(tx: Transaction, gateway: Gateway, claimed: Delivery) -> Parcel | None:
+    """Record the release of a recall; where its service is gone, a person must tell them."""
+    if not deliveries.is_still_leased(tx, claimed):
+        return None
+    present = referrals.hold_still(tx, claimed.referral)
+    if _is_over(tx, gateway, claimed, present):
+        return None
+    _, endpoint = _where(tx, claimed)
+    if endpoint is None:
+        settle.give_up(tx, claimed, present, gateway, reason="SERVICE_HAS_NO_ENDPOINT")
+        return None
+    body = gateway.writers[endpoint.format].write_recall(present, claimed, endpoint)
+    sha256 = hashlib.sha256(body).hexdigest()
+    released = _leave(tx, gateway, claimed, present)
+    record_release(tx, released, present, sha256)
+    return _parcel(gateway, released, present, endpoint, body, sha256)
+
+
+def _attempt(parcel: Parcel, gateway: Gateway, deadline: float) -> None:
+    """Steps 6 to 8. A worker that was paused finds its time over, and sends nothing."""
+    lane = parcel.delivery.lane
     try:
-        acknowledged = destination.send(parcel, timeout=left - gateway.schedule.margin)
+        if gateway.monotonic() >= deadline:
+            msg = "the attempt's time was over before it began to send"
+            raise LeaseEndedError(msg)  # noqa: TRY301  # it ends as one that the destination finds
+        destination = gateway.destinations[parcel.endpoint.transport]
+        acknowledged = destination.send(parcel, deadline=deadline)
+    except LeaseEndedError:
+        settle.expired(parcel.delivery, gateway)
     except DeliveryError as failure:
         settle.failed(parcel.delivery, failure, gateway)
+        outage.failed(lane, failure, gateway)
     else:
         settle.delivered(parcel.delivery, acknowledged, gateway)
+        outage.answered(lane, gateway)
 
 
 def _body(
@@ -186,7 +235,7 @@ def _body(
         minimised.withheld, policy_version=answer.verdict.policy_version, by=gateway.ods
     )
     outgoing = Outgoing(tree=minimised.tree, notice=notice)
-    return gateway.destinations[endpoint.transport].prepare(outgoing, present, claimed)
+    return gateway.writers[endpoint.format].write(outgoing, present, claimed, endpoint)
 
 
 def _record_redaction(

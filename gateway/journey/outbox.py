@@ -4,10 +4,18 @@ What enters: a referral, and where it, or word of it, is to go. What leaves: a d
 is due at once; and the six fields by which an entry names a delivery.
 """
 
+from dataclasses import dataclass
 from typing import TypedDict
 
 from gateway.journey.gateway import Gateway
-from gateway.referral.identifiers import DeliveryId, Handle, OdsCode, ReferralId, ServiceId
+from gateway.referral.identifiers import (
+    DeliveryId,
+    EndpointId,
+    Handle,
+    OdsCode,
+    ReferralId,
+    ServiceId,
+)
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState
 from gateway.referral.model import Delivery, Referral
 from gateway.store import deliveries
@@ -23,6 +31,15 @@ class Named(TypedDict):
     referral: ReferralId
     delivery: DeliveryId
     recipient: OdsCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class To:
+    """Where a delivery goes: a service, who offers it, and the endpoint that it waits for."""
+
+    service: ServiceId
+    provider: OdsCode
+    lane: EndpointId
 
 
 def named(delivery: Delivery, referral: Referral, *, actor: str) -> Named:
@@ -43,8 +60,7 @@ def put(
     referral: ReferralId,
     *,
     kind: DeliveryKind,
-    service: ServiceId,
-    provider: OdsCode,
+    to: To,
     reason: str | None,
     delivery_id: DeliveryId | None = None,
 ) -> Delivery:
@@ -53,8 +69,8 @@ def put(
         id=delivery_id or DeliveryId.of(gateway.new_uuid()),
         kind=kind,
         referral=referral,
-        service=service,
-        provider=provider,
+        service=to.service,
+        provider=to.provider,
         state=DeliveryState.QUEUED,
         attempts=0,
         next_at=tx.at,
@@ -63,6 +79,7 @@ def put(
         lease_until=None,
         reason=reason,
         may_have_arrived=False,
+        lane=to.lane,
         version=1,
         created_at=tx.at,
         updated_at=tx.at,

@@ -9,7 +9,7 @@ abort.
 from dataclasses import replace
 
 from gateway.journey.gateway import Acknowledgement, Gateway
-from gateway.journey.outbox import named, put
+from gateway.journey.outbox import To, named, put
 from gateway.ledger.entry import (
     DeliveryStopped,
     RecallQueued,
@@ -41,8 +41,7 @@ def queue_recall(
         gateway,
         recalled.referral,
         kind=DeliveryKind.RECALL,
-        service=recalled.service,
-        provider=recalled.provider,
+        to=To(service=recalled.service, provider=recalled.provider, lane=recalled.lane),
         reason=cause,
     )
     tx.record(
@@ -55,6 +54,13 @@ def queue_recall(
     )
 
 
+def has_not_left(delivery: Delivery) -> bool:
+    """Whether it waits, or its worker has not released it yet: then it can be stopped."""
+    return delivery.state is DeliveryState.QUEUED or (
+        delivery.state is DeliveryState.IN_FLIGHT and delivery.released_at is None
+    )
+
+
 def stop(tx: Transaction, present: Delivery, referral: Referral, *, actor: str) -> None:
     """Make no further attempt at a delivery of a referral that was taken back."""
     stopped = replace(
@@ -62,6 +68,7 @@ def stop(tx: Transaction, present: Delivery, referral: Referral, *, actor: str) 
         state=DeliveryState.STOPPED,
         lease_owner=None,
         lease_until=None,
+        released_at=None,
         reason=CANCELLED,
     )
     deliveries.change(tx, present, stopped)

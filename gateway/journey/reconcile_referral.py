@@ -33,7 +33,7 @@ _MOVES: Mapping[str, frozenset[DeliveryState]] = {
     _K.DELIVERY_RELEASED: _FLIES,
     _K.RECALL_RELEASED: _FLIES,
     _K.DELIVERY_LEASE_LAPSED: _FLIES,
-    _K.DELIVERY_EXPIRED: _FLIES,
+    _K.DELIVERY_EXPIRED: _WAITS,
     _K.DELIVERY_DELIVERED: frozenset({_D.DELIVERED}),
     _K.RECALL_SENT: frozenset({_D.DELIVERED}),
     _K.DELIVERY_REFUSED: frozenset({_D.REFUSED}),

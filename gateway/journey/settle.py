@@ -6,6 +6,7 @@ was taken over settles nothing: the attempt that took it over speaks for the del
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from gateway.consent.decide import Effect, Verdict
 from gateway.errors import DeliveryError, Phase
@@ -16,6 +17,7 @@ from gateway.journey.recall import end_attempt, queue_recall, sent
 from gateway.ledger.entry import (
     DeliveryDeadLettered,
     DeliveryDelivered,
+    DeliveryExpired,
     DeliveryRefused,
     DeliveryUnknown,
     ReferralClosed,
@@ -60,7 +62,7 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
             return
         present = referrals.hold_still(tx, claimed.referral)
         claimed = replace(
-            claimed, may_have_arrived=claimed.may_have_arrived or failure.phase is Phase.NO_REPLY
+            claimed, may_have_arrived=claimed.may_have_arrived or failure.may_have_arrived
         )
         if is_taken_back(claimed, present):
             end_attempt(tx, gateway, claimed, present, actor=ACTOR)
@@ -73,20 +75,7 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
         if next_at >= claimed.give_up_at:
             give_up(tx, claimed, present, gateway, reason=f"GIVEN_UP.{failure.phase}")
             return
-        deliveries.change(
-            tx,
-            claimed,
-            replace(
-                claimed,
-                state=DeliveryState.QUEUED,
-                next_at=next_at,
-                lease_owner=None,
-                lease_until=None,
-                reason=_reason(claimed, failure.phase),
-            ),
-        )
-        if claimed.kind is DeliveryKind.REFERRAL:
-            referrals.change(tx, present, replace(present, state=ReferralState.QUEUED))
+        _wait(tx, claimed, present, next_at, reason=failure.phase)
         tx.record(
             DeliveryUnknown(
                 **named(claimed, present, actor=ACTOR),
@@ -95,6 +84,61 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
                 next_at=next_at,
             )
         )
+
+
+def expired(claimed: Delivery, gateway: Gateway) -> None:
+    """The attempt's own time was over before a byte had left: it is tried again at once."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if not deliveries.is_still_leased(tx, claimed):
+            return
+        present = referrals.hold_still(tx, claimed.referral)
+        if claimed.lease_until is None:
+            msg = "a released delivery has a lease"
+            raise AssertionError(msg)
+        tx.record(
+            DeliveryExpired(
+                **named(claimed, present, actor=ACTOR),
+                attempt=claimed.attempts,
+                lease_until=claimed.lease_until,
+            )
+        )
+        if is_taken_back(claimed, present):
+            end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+            return
+        _wait(tx, claimed, present, tx.at, reason=Phase.PREPARE)
+
+
+def put_back(claimed: Delivery, gateway: Gateway) -> None:
+    """This worker could not even open it, and another may: it waits as it did before."""
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if deliveries.is_still_leased(tx, claimed):
+            waiting = replace(
+                claimed,
+                state=DeliveryState.QUEUED,
+                next_at=tx.at + gateway.schedule.first,
+                lease_owner=None,
+                lease_until=None,
+            )
+            deliveries.change(tx, claimed, waiting)
+
+
+def _wait(
+    tx: Transaction, claimed: Delivery, present: Referral, next_at: datetime, *, reason: str
+) -> None:
+    """Queue it again, due at `next_at`."""
+    waiting = replace(
+        claimed,
+        state=DeliveryState.QUEUED,
+        next_at=next_at,
+        lease_owner=None,
+        lease_until=None,
+        released_at=None,
+        lapses=0,
+        reason=_reason(claimed, reason),
+    )
+    deliveries.change(tx, claimed, waiting)
+    if claimed.kind is DeliveryKind.REFERRAL:
+        referrals.change(tx, present, replace(present, state=ReferralState.QUEUED))
 
 
 def stopped(
@@ -221,6 +265,7 @@ def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: st
         state=state,
         lease_owner=None,
         lease_until=None,
+        released_at=None,
         reason=_reason(claimed, reason),
     )
     deliveries.change(tx, claimed, ended)

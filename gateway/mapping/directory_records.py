@@ -5,6 +5,7 @@ key, its second name, and the noun of `referral.directory` that it stands for. S
 sections of a directory file; switches and terms as `referral.directory` names them.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -72,6 +73,7 @@ def in_order(
     return {switch: switches[switch] for switch in nouns.Switch if switch in switches}
 
 
+_FILES = frozenset({"key_file", "password_file", "shared_key_file", "client_certificate"})
 Ods = Annotated[str, _parsed(OdsCode)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -180,6 +182,32 @@ class EndpointRow(Row):
     transport: nouns.Transport
     address: Annotated[str, Field(pattern=r"^https://[^\s/?#@]+(/[^\s?#]*)?$", max_length=500)]
     ca_file: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")] | None = None
+    format: nouns.Format | None = None
+    parameters: dict[str, Annotated[str, Field(min_length=1, max_length=500)]] = {}
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 8
+    per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_transport(self) -> Self:
+        carried = nouns.FORMATS[self.transport]
+        if self.format is not None and self.format not in carried:
+            msg = f"format: {self.transport} carries {', '.join(carried)}"
+            raise ValueError(msg)
+        known = nouns.PARAMETERS[self.transport]
+        strange = sorted(set(self.parameters) - set(known))
+        missing = sorted(n for n, needed in known.items() if needed and n not in self.parameters)
+        if strange or missing:
+            named = strange or missing
+            fault = "unknown" if strange else "missing"
+            msg = f"parameters: {', '.join(named)} is {fault}; {self.transport} knows " + ", ".join(
+                f"{name}{'' if needed else ' (optional)'}" for name, needed in known.items()
+            )
+            raise ValueError(msg)
+        for name in set(self.parameters) & _FILES:
+            if not re.fullmatch(r"[A-Za-z0-9._-]+", self.parameters[name]):
+                msg = f"parameters.{name}: the name of a file in the credentials folder"
+                raise ValueError(msg)
+        return self
 
     def key(self) -> str:
         """Return what tells it from every other record of its kind."""
@@ -190,8 +218,12 @@ class EndpointRow(Row):
         return nouns.Endpoint(
             id=EndpointId(self.id),
             transport=self.transport,
+            format=self.format or nouns.FORMATS[self.transport][0],
             address=self.address.rstrip("/"),
             ca_file=self.ca_file,
+            parameters=self.parameters,
+            concurrency=self.concurrency,
+            per_minute=self.per_minute,
         )
 
 

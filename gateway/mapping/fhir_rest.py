@@ -14,8 +14,12 @@ from datetime import UTC, datetime
 
 from gateway.consent.links import LINKS
 from gateway.consent.rules import handling_labels
+from gateway.errors import InvalidMessageError, Severity
+from gateway.fhir.json_text import write_json
 from gateway.fhir.references import Index, index
+from gateway.fhir.validate import validate
 from gateway.mapping.outgoing import Notice, Outgoing
+from gateway.referral.directory import Endpoint
 from gateway.referral.identifiers import (
     ODS_CODE_SYSTEM,
     OWN_BASE,
@@ -31,18 +35,50 @@ DELIVERY_SYSTEM = f"{OWN_BASE}/Id/delivery"
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _TASK_CODE = "http://hl7.org/fhir/CodeSystem/task-code"
 _NOT_FORWARDED = frozenset({"MessageHeader"})
-_REDACTED: JsonObject = {
+REDACTED: JsonObject = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "REDACTED",
 }
-_TRANSFORMED: JsonObject = {
+TRANSFORMED: JsonObject = {
     "system": "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle",
     "code": "transform",
 }
-_ASSEMBLER: JsonObject = {
+ASSEMBLER: JsonObject = {
     "system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type",
     "code": "assembler",
 }
+
+
+class FhirTransaction:
+    """Writes the format `fhir-transaction`: see `journey.gateway.Writer`."""
+
+    media_type = "application/fhir+json"
+
+    def write(
+        self, message: Outgoing, referral: Referral, delivery: Delivery, _endpoint: Endpoint
+    ) -> bytes:
+        """Write the transaction that brings one referral to one service.
+
+        Raises:
+            InvalidMessageError: what was made of it is not valid FHIR.
+        """
+        return written(transaction_for(message, referral, delivery))
+
+    def write_recall(self, referral: Referral, recall: Delivery, _endpoint: Endpoint) -> bytes:
+        """Write the transaction that tells a service's people to stop."""
+        return written(recall_for(referral, recall))
+
+
+def written(tree: JsonObject) -> bytes:
+    """Write what we made as JSON, once the validator that guards the front door has passed it.
+
+    Raises:
+        InvalidMessageError: it is not valid FHIR.
+    """
+    faults = [f for f in validate(tree) if f.severity in (Severity.ERROR, Severity.FATAL)]
+    if faults:
+        raise InvalidMessageError(*faults)
+    return write_json(tree)
 
 
 def transaction_for(message: Outgoing, referral: Referral, delivery: Delivery) -> JsonObject:
@@ -55,27 +91,27 @@ def transaction_for(message: Outgoing, referral: Referral, delivery: Delivery) -
     5. Where something was taken out, say so: a mark, and which duty asked for it.
     """
     parts = index(message.tree)
-    names = _names(parts, referral)
+    names = part_names(parts, referral)
     entries = []
     for part in parts.parts:
         if part.type in _NOT_FORWARDED or ".contained[" in part.path:
             continue
-        resource = _rewritten(copy.deepcopy(part.resource), _rewrites(parts, names))
+        resource = rewritten(copy.deepcopy(part.resource), _rewrites(parts, names))
         entries.append(_entry(names[part.path], resource))
-    request = next(e for e in entries if string(_resource(e), "resourceType") == "ServiceRequest")
-    _mark(_resource(request), referral)
+    request = next(e for e in entries if string(resource_of(e), "resourceType") == "ServiceRequest")
+    mark(resource_of(request), referral)
     entries.remove(request)
     bundle: JsonObject = {"resourceType": "Bundle"}
     notice = message.notice
     if notice is not None:
         name = f"urn:uuid:{referral.id.part('Provenance')}"
-        entries.append(_entry(name, _provenance(request, notice, delivery)))
+        entries.append(_entry(name, redaction(request, notice, delivery)))
         if notice.is_redacted:
-            _add_labels(_resource(request), [_REDACTED])
-            _add_labels(bundle, [_REDACTED])
+            add_labels(resource_of(request), [REDACTED])
+            add_labels(bundle, [REDACTED])
     return bundle | {
         "type": "transaction",
-        "timestamp": _instant(delivery.created_at),
+        "timestamp": instant(delivery.created_at),
         "entry": [
             _once(_entry(f"urn:uuid:{delivery.id}", _task(request, referral, delivery))),
             _once(request),
@@ -102,21 +138,21 @@ def recall_for(referral: Referral, recall: Delivery) -> JsonObject:
         "description": "The sender took this referral back. Stop work on it, delete, return or"
         " restrict what came with it, and say which.",
         "focus": {"type": "ServiceRequest", "identifier": reference},
-        "authoredOn": _instant(recall.created_at),
-        "requester": _organisation(referral.practice),
-        "owner": _organisation(recall.provider),
+        "authoredOn": instant(recall.created_at),
+        "requester": organisation(referral.practice),
+        "owner": organisation(recall.provider),
         "reasonCode": {"coding": [reason]},
-        "restriction": {"period": {"end": _instant(recall.give_up_at)}},
+        "restriction": {"period": {"end": instant(recall.give_up_at)}},
     }
     return {
         "resourceType": "Bundle",
         "type": "transaction",
-        "timestamp": _instant(recall.created_at),
+        "timestamp": instant(recall.created_at),
         "entry": [_once(_entry(f"urn:uuid:{recall.id}", task))],
     }
 
 
-def _names(parts: Index, referral: Referral) -> Mapping[str, str]:
+def part_names(parts: Index, referral: Referral) -> Mapping[str, str]:
     """Name each part by where it stands; the ServiceRequest by the referral's own id."""
     return {
         part.path: "urn:uuid:"
@@ -133,7 +169,7 @@ def _rewrites(parts: Index, names: Mapping[str, str]) -> Mapping[str, str]:
     }
 
 
-def _rewritten(value: JsonObject, rewrites: Mapping[str, str]) -> JsonObject:
+def rewritten(value: JsonObject, rewrites: Mapping[str, str]) -> JsonObject:
     """Point every link inside the message to the part's new name, in place."""
     waiting: list[Json] = [value]
     while waiting:
@@ -161,44 +197,47 @@ def _entry(full_url: str, resource: JsonObject) -> JsonObject:
 
 def _once(entry: JsonObject) -> JsonObject:
     """Make the creation conditional on our own identifier, the last one of the resource."""
-    own = objects(_resource(entry), "identifier")[-1]
+    own = objects(resource_of(entry), "identifier")[-1]
     request = child(entry, "request") or {}
     request["ifNoneExist"] = f"identifier={string(own, 'system')}|{string(own, 'value')}"
     return entry
 
 
-def _resource(entry: JsonObject) -> JsonObject:
+def resource_of(entry: JsonObject) -> JsonObject:
+    """Return what an entry holds."""
     return child(entry, "resource") or {}
 
 
-def _mark(request: JsonObject, referral: Referral) -> None:
+def mark(request: JsonObject, referral: Referral) -> None:
+    """Put our reference, and the handling labels of the purpose, on a ServiceRequest."""
     own: JsonObject = {"system": REFERENCE_SYSTEM, "value": str(referral.reference)}
     request["identifier"] = [*objects(request, "identifier"), own]
     labels = handling_labels(referral.purpose)
-    _add_labels(request, [{"system": _ACT_CODE, "code": label} for label in labels])
+    add_labels(request, [{"system": _ACT_CODE, "code": label} for label in labels])
 
 
-def _add_labels(resource: JsonObject, labels: Sequence[JsonObject]) -> None:
+def add_labels(resource: JsonObject, labels: Sequence[JsonObject]) -> None:
+    """Add security labels to those that a resource has."""
     if labels:
         meta = child(resource, "meta") or {}
         meta["security"] = [*objects(meta, "security"), *copy.deepcopy(labels)]
         resource["meta"] = meta
 
 
-def _provenance(request: JsonObject, notice: Notice, delivery: Delivery) -> JsonObject:
+def redaction(request: JsonObject, notice: Notice, delivery: Delivery) -> JsonObject:
     """Say which duties took something out, and by whose hand; never what it was."""
     return {
         "resourceType": "Provenance",
         "target": [{"reference": string(request, "fullUrl")}],
-        "recorded": _instant(delivery.created_at),
+        "recorded": instant(delivery.created_at),
         "policy": [*notice.policies],
-        "activity": {"coding": [copy.copy(_TRANSFORMED)]},
-        "agent": [{"type": {"coding": [copy.copy(_ASSEMBLER)]}, "who": _organisation(notice.by)}],
+        "activity": {"coding": [copy.copy(TRANSFORMED)]},
+        "agent": [{"type": {"coding": [copy.copy(ASSEMBLER)]}, "who": organisation(notice.by)}],
     }
 
 
 def _task(request: JsonObject, referral: Referral, delivery: Delivery) -> JsonObject:
-    subject = child(_resource(request), "subject")
+    subject = child(resource_of(request), "subject")
     task: JsonObject = {
         "resourceType": "Task",
         "identifier": [{"system": DELIVERY_SYSTEM, "value": str(delivery.id)}],
@@ -207,18 +246,20 @@ def _task(request: JsonObject, referral: Referral, delivery: Delivery) -> JsonOb
         "intent": "order",
         "code": {"coding": [{"system": _TASK_CODE, "code": "fulfill"}]},
         "focus": {"reference": string(request, "fullUrl")},
-        "authoredOn": _instant(delivery.created_at),
-        "requester": _organisation(referral.practice),
-        "owner": _organisation(delivery.provider),
+        "authoredOn": instant(delivery.created_at),
+        "requester": organisation(referral.practice),
+        "owner": organisation(delivery.provider),
     }
     if subject is not None and not (string(subject, "reference") or "").startswith("#"):
         task["for"] = copy.deepcopy(subject)
     return task
 
 
-def _organisation(ods: OdsCode) -> JsonObject:
+def organisation(ods: OdsCode) -> JsonObject:
+    """Refer to an organisation by its ODS code."""
     return {"identifier": {"system": ODS_CODE_SYSTEM, "value": str(ods)}}
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
+    """Write an instant in UTC, to the millisecond."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -100,6 +100,50 @@ class Transport(StrEnum):
     """How a destination is reached."""
 
     FHIR_REST = "fhir-rest"
+    BARS = "bars"
+    HTTPS = "https"
+    MESH = "mesh"
+
+
+class Format(StrEnum):
+    """What a referral is written as for a destination; each has a folder under `mappings/`."""
+
+    FHIR_TRANSACTION = "fhir-transaction"
+    BARS_MESSAGE = "bars-message"
+    HEALTH_AND_WORK = "health-and-work"
+
+
+FORMATS: Mapping[Transport, tuple[Format, ...]] = {
+    Transport.FHIR_REST: (Format.FHIR_TRANSACTION,),
+    Transport.BARS: (Format.BARS_MESSAGE,),
+    Transport.HTTPS: (Format.HEALTH_AND_WORK,),
+    Transport.MESH: (Format.HEALTH_AND_WORK, Format.FHIR_TRANSACTION, Format.BARS_MESSAGE),
+}
+"""What each transport can carry; the first is meant where an endpoint does not say."""
+
+REQUIRED, OPTIONAL = True, False
+PARAMETERS: Mapping[Transport, Mapping[str, bool]] = {
+    Transport.FHIR_REST: {"client_certificate": OPTIONAL},
+    Transport.BARS: {
+        "target_identifier": REQUIRED,
+        "token_url": OPTIONAL,
+        "client_id": OPTIONAL,
+        "key_id": OPTIONAL,
+        "key_file": OPTIONAL,
+        "client_certificate": OPTIONAL,
+    },
+    Transport.HTTPS: {"client_certificate": OPTIONAL},
+    Transport.MESH: {
+        "recipient": REQUIRED,
+        "workflow": REQUIRED,
+        "mailbox": REQUIRED,
+        "password_file": REQUIRED,
+        "shared_key_file": REQUIRED,
+        "client_certificate": OPTIONAL,
+    },
+}
+"""What an endpoint may and must say beside its address. Files are names in the credentials
+folder: a secret never stands in the directory."""
 
 
 class Scope(StrEnum):
@@ -182,16 +226,22 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where and how a service is reached.
+    """Where and how a service is reached, and how much it may be asked.
 
     `ca_file` names the certificates to trust, relative to the certificate folder; None
-    means the system's.
+    means the system's. `parameters` are of the transport: see PARAMETERS. `concurrency` is how
+    many attempts may be under way at once, over all workers; `per_minute` how many may begin,
+    None: as many as there are.
     """
 
     id: EndpointId
     transport: Transport
+    format: Format = Format.FHIR_TRANSACTION
     address: str
     ca_file: str | None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    concurrency: int = 8
+    per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

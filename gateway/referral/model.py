@@ -14,6 +14,7 @@ from gateway.referral.identifiers import (
     CorrelationId,
     DeliveryId,
     DosServiceId,
+    EndpointId,
     Handle,
     NhsNumber,
     OdsCode,
@@ -190,7 +191,10 @@ class Delivery:
 
     `id` is also the idempotency key that every attempt carries. `give_up_at` ends the
     retries. `reason` says why it ended, or why the last attempt failed; a recall's is its
-    cause until then. `may_have_arrived` says that an attempt ended without an answer.
+    cause until then. `may_have_arrived` says that an attempt ended without an answer. `lane`
+    is the endpoint that it waits for. While in flight, `released_at` says since when its bytes
+    may leave; None: its worker has not decided yet. `lapses` counts the workers in a row that
+    did not come back with it.
     """
 
     id: DeliveryId
@@ -206,6 +210,9 @@ class Delivery:
     lease_until: datetime | None
     reason: str | None
     may_have_arrived: bool
+    lane: EndpointId
+    released_at: datetime | None = None
+    lapses: int = 0
     version: int
     created_at: datetime
     updated_at: datetime

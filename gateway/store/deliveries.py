@@ -1,18 +1,65 @@
 """Deliveries: the outbox. Claimed under a lease, one worker at a time."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from gateway.errors import MovedMeanwhileError
-from gateway.referral.identifiers import DeliveryId, OdsCode, ReferralId, ServiceId
+from gateway.referral.identifiers import DeliveryId, EndpointId, OdsCode, ReferralId, ServiceId
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, move_delivery
 from gateway.referral.model import Delivery
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import delivery, referral
 
 _ADD = insert(delivery)
+_IS_DUE = or_(
+    and_(delivery.c.state == DeliveryState.QUEUED, delivery.c.next_at <= bindparam("at")),
+    and_(delivery.c.state == DeliveryState.IN_FLIGHT, delivery.c.lease_until <= bindparam("at")),
+)
+_DUE_OF_LANE = (
+    select(delivery)
+    .where(delivery.c.lane == bindparam("of_lane"), _IS_DUE)
+    .order_by(delivery.c.next_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIMED = (
+    "state", "lease_owner", "lease_until", "released_at", "attempts", "lapses",
+    "may_have_arrived", "version", "updated_at",
+)  # fmt: skip
+_CLAIM = (
+    update(delivery)
+    .where(delivery.c.id == bindparam("of_id"))
+    .values({name: bindparam(f"new_{name}") for name in _CLAIMED})
+)
+_UNDER_WAY = select(func.count()).where(
+    delivery.c.lane == bindparam("of_lane"),
+    delivery.c.state == DeliveryState.IN_FLIGHT,
+    delivery.c.lease_until > bindparam("at"),
+)
+_RELEASE = (
+    update(delivery)
+    .where(delivery.c.id == bindparam("of_id"))
+    .values(
+        released_at=bindparam("released"),
+        lease_until=bindparam("until"),
+        version=bindparam("new_version"),
+        updated_at=bindparam("released"),
+    )
+)
 
 
 def add(tx: Transaction, new: Delivery) -> None:
@@ -20,41 +67,83 @@ def add(tx: Transaction, new: Delivery) -> None:
     tx.connection.execute(_ADD, _row(new))
 
 
-def claim(tx: Transaction, *, worker: str, lease: timedelta) -> tuple[Delivery, Delivery] | None:
-    """Lease the delivery that is due longest, or whose worker died.
+def claim(
+    tx: Transaction, lane: EndpointId, *, worker: str, lease_until: datetime, most: int
+) -> list[tuple[Delivery, Delivery]]:
+    """Lease the deliveries of a lane that are due longest, or whose workers died.
 
-    Returns: the delivery as it was (its old state tells a fresh one from a lapsed lease)
-        and as it is now, in flight; None when nothing is due.
+    The lane's row is locked by the caller. Returns: each as it was (its old state tells a fresh
+    one from a lapsed lease) and as it is now, in flight.
     """
-    due = or_(
-        and_(delivery.c.state == DeliveryState.QUEUED, delivery.c.next_at <= tx.at),
-        and_(delivery.c.state == DeliveryState.IN_FLIGHT, delivery.c.lease_until <= tx.at),
-    )
-    row = tx.connection.execute(
-        select(delivery)
-        .where(due)
-        .order_by(delivery.c.next_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).one_or_none()
-    if row is None:
-        return None
-    before = _delivery(row)
-    claimed = tx.connection.execute(
-        update(delivery)
-        .where(delivery.c.id == row.id, delivery.c.version == row.version)
-        .values(
+    rows = tx.connection.execute(_DUE_OF_LANE, {"of_lane": lane, "at": tx.at, "most": most}).all()
+    before = [_delivery(row) for row in rows]
+    claimed = [
+        replace(
+            each,
             state=DeliveryState.IN_FLIGHT,
             lease_owner=worker,
-            lease_until=tx.at + lease,
-            attempts=row.attempts + 1,
-            may_have_arrived=before.may_have_arrived or before.state is DeliveryState.IN_FLIGHT,
-            version=row.version + 1,
+            lease_until=lease_until,
+            released_at=None,
+            attempts=each.attempts + 1,
+            lapses=each.lapses + (each.state is DeliveryState.IN_FLIGHT),
+            may_have_arrived=each.may_have_arrived or each.released_at is not None,
+            version=each.version + 1,
             updated_at=tx.at,
         )
-        .returning(delivery)
-    ).one()
-    return before, _delivery(claimed)
+        for each in before
+    ]
+    if claimed:
+        tx.connection.execute(_CLAIM, [_claimed(each) for each in claimed])
+    return list(zip(before, claimed, strict=True))
+
+
+def under_way(tx: Transaction, lane: EndpointId) -> int:
+    """Count the attempts of a lane whose leases last."""
+    return tx.connection.execute(_UNDER_WAY, {"of_lane": lane, "at": tx.at}).scalar_one()
+
+
+def past_their_time(view: Reading, at: datetime, *, limit: int) -> list[Delivery]:
+    """List those that wait though the time of their retries is over."""
+    rows = view.connection.execute(
+        select(delivery)
+        .where(delivery.c.state == DeliveryState.QUEUED, delivery.c.give_up_at <= at)
+        .limit(limit)
+    )
+    return [_delivery(row) for row in rows]
+
+
+def move_lane(tx: Transaction, service: ServiceId, lane: EndpointId) -> None:
+    """Let all that waits for a service wait for the endpoint that it has now."""
+    tx.connection.execute(
+        update(delivery)
+        .where(
+            delivery.c.service == service,
+            delivery.c.state == DeliveryState.QUEUED,
+            delivery.c.lane != lane,
+        )
+        .values(lane=lane, version=delivery.c.version + 1, updated_at=tx.at)
+    )
+
+
+def release(tx: Transaction, claimed: Delivery, *, lease_until: datetime) -> Delivery:
+    """Note that the bytes of this attempt may leave from now until the lease ends."""
+    released = replace(
+        claimed,
+        released_at=tx.at,
+        lease_until=lease_until,
+        version=claimed.version + 1,
+        updated_at=tx.at,
+    )
+    tx.connection.execute(
+        _RELEASE,
+        {
+            "of_id": claimed.id,
+            "released": tx.at,
+            "until": lease_until,
+            "new_version": released.version,
+        },
+    )
+    return released
 
 
 def is_still_leased(tx: Transaction, claimed: Delivery) -> bool:
@@ -185,10 +274,18 @@ def _row(d: Delivery) -> dict[str, Any]:
         "lease_until": d.lease_until,
         "reason": d.reason,
         "may_have_arrived": d.may_have_arrived,
+        "lane": d.lane,
+        "released_at": d.released_at,
+        "lapses": d.lapses,
         "version": d.version,
         "created_at": d.created_at,
         "updated_at": d.updated_at,
     }
+
+
+def _claimed(d: Delivery) -> dict[str, Any]:
+    row = _row(d)
+    return {"of_id": d.id} | {f"new_{name}": row[name] for name in _CLAIMED}
 
 
 def _delivery(row: Row[Any]) -> Delivery:
@@ -206,6 +303,9 @@ def _delivery(row: Row[Any]) -> Delivery:
         lease_until=row.lease_until,
         reason=row.reason,
         may_have_arrived=row.may_have_arrived,
+        lane=EndpointId(row.lane),
+        released_at=row.released_at,
+        lapses=row.lapses,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -1,7 +1,8 @@
 """Gates: how often the sharing of a practice, with a recipient, or of a person was changed.
 
 What enters: whose. What leaves: their epochs. A change of sharing adds one in its own
-transaction, so that an epoch in a ledger entry says which changes came before it.
+transaction, so that an epoch in a ledger entry says which changes came before it. A release
+holds the three rows it goes through, so each release comes before a change or after it.
 Source: the sharing rules, section 10.
 """
 
@@ -20,6 +21,7 @@ _KINDS = ("practice", "recipient", "subject")
 _FIND = select(gate.c.kind, gate.c.epoch).where(
     or_(*(and_(gate.c.kind == kind, gate.c.key == bindparam(kind)) for kind in _KINDS))
 )
+_HOLD = _FIND.order_by(gate.c.kind, gate.c.key).with_for_update(read=True)
 
 
 def epochs(
@@ -35,6 +37,22 @@ def epochs(
     return Epochs(
         **{kind: None if key is None else found.get(kind, 0) for kind, key in asked.items()}
     )
+
+
+def hold(tx: Transaction, *, practice: OdsCode, recipient: OdsCode, subject: Handle) -> Epochs:
+    """Keep the sharing of all three as it is until this transaction ends; tell their epochs.
+
+    Whoever would change it waits; whoever changed it has committed, so that what is read from
+    here on is what they wrote. The rows are locked in the order in which `change` takes them.
+    """
+    asked = {"practice": practice, "recipient": recipient, "subject": subject}
+    found = {row.kind: row.epoch for row in tx.connection.execute(_HOLD, asked)}
+    if len(found) < len(asked):
+        make = _INSERTS[tx.connection.dialect.name](gate).on_conflict_do_nothing()
+        rows = [{"kind": k, "key": v, "epoch": 0} for k, v in sorted(asked.items())]
+        tx.connection.execute(make, rows)
+        found = {row.kind: row.epoch for row in tx.connection.execute(_HOLD, asked)}
+    return Epochs(**found)
 
 
 def change(

@@ -172,6 +172,18 @@ decision = Table(
     Column("decided_at", Instant, nullable=False),
 )
 
+lane = Table(
+    "lane",
+    metadata,
+    Column("endpoint", CODE, primary_key=True),
+    Column("concurrency", Integer, nullable=False, comment="attempts under way at once"),
+    Column("per_minute", Integer, comment="attempts begun; empty: any number"),
+    Column("failures", Integer, nullable=False, comment="in a row; an answer ends the row"),
+    Column("next_at", Instant, nullable=False, comment="no attempt begins before"),
+    Column("claimed_at", Instant, nullable=False, comment="when it last had its turn"),
+    Column("opened_at", Instant, comment="since when its destination does not answer"),
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -188,16 +200,57 @@ delivery = Table(
     Column("lease_until", Instant),
     Column("reason", CODE),
     Column("may_have_arrived", Boolean, nullable=False, comment="an attempt got no answer"),
+    Column("lane", CODE, ForeignKey("lane.endpoint"), nullable=False, comment="its endpoint"),
+    Column("released_at", Instant, comment="while in flight: since when its bytes may leave"),
+    Column("lapses", Integer, nullable=False, comment="workers in a row that did not come back"),
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    Index(None, "state", "next_at"),
+    Index(None, "lane", "state", "next_at"),
     Index(None, "provider", "updated_at", "id"),
     UniqueConstraint("referral", "service", "kind"),
     CheckConstraint(
         "(state = 'in-flight') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL)",
         name="a_flight_has_a_lease",
     ),
+)
+
+recall = Table(
+    "recall",
+    metadata,
+    Column("id", UUID, ForeignKey("delivery.id"), primary_key=True, comment="the recall's own"),
+    Column("recalled", UUID, ForeignKey("delivery.id"), nullable=False, unique=True),
+    Column("cause", CODE, nullable=False),
+    Column("due", Instant, nullable=False, comment="when the provider's answer is due"),
+    Column("sent_at", Instant),
+    Column("answer", String(24), comment="stopped, returned or retained"),
+    Column("answered_at", Instant),
+    Column("overdue_at", Instant, comment="when a person was asked to call"),
+    Index(None, "answered_at", "due"),
+)
+
+withdrawal = Table(
+    "withdrawal",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("cause", String(24), nullable=False, comment="consent, agreement, switch or assurance"),
+    Column("about", CODE, nullable=False, comment="id of what was withdrawn"),
+    Column("practice", ODS),
+    Column("recipient", ODS),
+    Column("subject", HANDLE),
+    Column("actor", CODE, nullable=False),
+    Column("withdrawn_at", Instant, nullable=False),
+    Column("acknowledged_at", Instant, comment="from here on nothing that it covers leaves"),
+    Index(None, "practice", "withdrawn_at", "id"),
+)
+
+withdrawal_delivery = Table(
+    "withdrawal_delivery",
+    metadata,
+    Column("withdrawal", UUID, ForeignKey("withdrawal.id"), primary_key=True),
+    Column("delivery", UUID, ForeignKey("delivery.id"), primary_key=True),
+    Column("standing", String(16), nullable=False, comment="stopped, delivered or unknown"),
+    Column("recall", UUID),
 )
 
 agreement_event = Table(

@@ -205,6 +205,7 @@ def _gateway(store: Store) -> Gateway:
             first=_HOUR, longest=_HOUR, horizon=_HOUR, lease=_HOUR, margin=_HOUR, hold_due=_HOUR
         ),
         ods=OdsCode("XGW01"),
+        writers={},
         destinations={},
         clock=lambda: AT,
     )

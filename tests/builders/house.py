@@ -17,7 +17,6 @@ from joserfc.jwk import ECKey
 from gateway.config import OWN_PROFILES, Settings, read_settings
 from gateway.consent.rules import POLICY
 from gateway.errors import Severity
-from gateway.fhir.json_text import write_json
 from gateway.fhir.profiles.load import load_profiles
 from gateway.fhir.profiles.model import Profiles
 from gateway.fhir.text import read_resource
@@ -25,11 +24,9 @@ from gateway.fhir.validate import validate
 from gateway.inbound.front_door import build_front_door
 from gateway.journey.apply_directory import apply_directory, plan_directory
 from gateway.journey.gateway import Acknowledgement, Gateway, Parcel, Schedule
-from gateway.mapping.fhir_rest import recall_for, transaction_for
-from gateway.mapping.outgoing import Outgoing
-from gateway.referral.directory import Transport
+from gateway.mapping.fhir_rest import FhirTransaction
+from gateway.referral.directory import Format, Transport
 from gateway.referral.identifiers import OdsCode
-from gateway.referral.model import Delivery, Referral
 from gateway.store.engine import Store, make_engine
 from gateway.store.schema import upgrade
 from gateway.store.vault import Vault
@@ -66,13 +63,7 @@ class FakeDestination:
     received: list[Parcel] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
 
-    def prepare(self, message: Outgoing, referral: Referral, delivery: Delivery) -> bytes:
-        return write_json(transaction_for(message, referral, delivery))
-
-    def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
-        return write_json(recall_for(referral, recall))
-
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         if self.failures:
             raise self.failures.pop(0)
         self.received.append(parcel)
@@ -260,11 +251,11 @@ def build_house(
     )  # fmt: skip
     schedule = Schedule(
         first=timedelta(seconds=10), longest=timedelta(hours=1), horizon=timedelta(days=5),
-        lease=timedelta(seconds=30), margin=timedelta(seconds=1), hold_due=timedelta(days=2),
+        lease=timedelta(seconds=29), margin=timedelta(seconds=1), hold_due=timedelta(days=2),
     )  # fmt: skip
     gateway = Gateway(
         store=store, profiles=own_profiles(), policy=POLICY, schedule=schedule, ods=OdsCode("XGW01"),
-        destinations={Transport.FHIR_REST: destination}, clock=clock, chance=lambda: 0.0,
+        writers={Format.FHIR_TRANSACTION: FhirTransaction()}, destinations={Transport.FHIR_REST: destination}, clock=clock, chance=lambda: 0.0,
     )  # fmt: skip
     app = build_front_door(
         gateway,

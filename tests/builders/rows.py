@@ -6,6 +6,7 @@ from gateway.referral.identifiers import (
     ClientId,
     CorrelationId,
     DeliveryId,
+    EndpointId,
     Handle,
     OdsCode,
     ReferralId,
@@ -42,6 +43,6 @@ def a_delivery(attempts: int = 1) -> Delivery:
         id=DeliveryId(NAMES[1]), kind=DeliveryKind.REFERRAL, referral=ReferralId(NAMES[0]),
         service=ServiceId("oh-assessment"), provider=OdsCode("RX901"),
         state=DeliveryState.IN_FLIGHT, attempts=attempts, next_at=AT, give_up_at=AT,
-        lease_owner="worker", lease_until=AT, reason=None, may_have_arrived=False,
+        lease_owner="worker", lease_until=AT, reason=None, may_have_arrived=False, lane=EndpointId("oh"),
         version=attempts, created_at=AT, updated_at=AT,
     )  # fmt: skip

@@ -18,13 +18,14 @@ from gateway.errors import (
     DestinationBusyError,
     DestinationRefusedError,
     DestinationUnreachableError,
+    LeaseEndedError,
     NoReplyError,
     Phase,
 )
 from gateway.journey.gateway import Destination, Parcel
 from gateway.outbound.fhir_rest import FhirRest
 from tests.builders.house import FakeDestination
-from tests.contracts.parcels import AMPLE, MESSAGE, NOW, parcel
+from tests.contracts.parcels import AMPLE, MESSAGE, NOW, WRITER, line, parcel, within
 from tests.processes.certificates import CA_FILE, OTHER_CA_FILE
 from tests.processes.conducts import CANARY
 from tests.processes.installation import DEAD_PROXY, free_port
@@ -40,7 +41,7 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
 @pytest.fixture
 def fhir_rest(receiver: Receiver) -> FhirRest:
     second = timedelta(seconds=1)
-    return FhirRest(certificates=receiver.folder, connect_timeout=second, reply_timeout=second)
+    return FhirRest(line(receiver.folder, connect=second, reply=second))
 
 
 @dataclass(frozen=True)
@@ -80,51 +81,49 @@ def world(request: pytest.FixtureRequest, receiver: Receiver, fhir_rest: FhirRes
     )
 
 
-def test_preparing_the_same_message_gives_the_same_bytes_and_changes_nothing(
-    world: World,
-) -> None:
-    one, before = world.well(), copy.deepcopy(MESSAGE)
-    again = [world.destination.prepare(MESSAGE, one.referral, one.delivery) for _ in range(2)]
+def test_preparing_the_same_message_gives_the_same_bytes_and_changes_nothing() -> None:
+    one, before = parcel("https://oh.example/fhir"), copy.deepcopy(MESSAGE)
+    again = [WRITER.write(MESSAGE, one.referral, one.delivery, one.endpoint) for _ in range(2)]
     later = replace(
         one.delivery, attempts=7, version=12, lease_until=NOW + 2 * AMPLE, lease_owner="x",
         next_at=NOW + AMPLE, updated_at=NOW + AMPLE, reason="busy",
     )  # fmt: skip
-    assert {*again, world.destination.prepare(MESSAGE, one.referral, later)} == {one.body}
+    assert {*again, WRITER.write(MESSAGE, one.referral, later, one.endpoint)} == {one.body}
     assert before == MESSAGE
 
 
 def test_what_is_acknowledged_is_there_byte_for_byte_under_its_key(world: World) -> None:
     sent = world.well()
-    assert world.destination.send(sent, timeout=AMPLE).status == 200
+    assert world.destination.send(sent, deadline=within()).status == 200
     assert world.got() == [(sent.delivery.id, sent.body_sha256)]
 
 
 def test_a_busy_destination_may_be_tried_again(world: World) -> None:
     with pytest.raises(DestinationBusyError) as caught:
-        world.destination.send(world.busy(), timeout=AMPLE)
+        world.destination.send(world.busy(), deadline=within())
     assert (caught.value.status, caught.value.may_retry) == (503, True)
     assert world.got() == []
 
 
 def test_a_refusal_is_final(world: World) -> None:
     with pytest.raises(DestinationRefusedError) as caught:
-        world.destination.send(world.refusing(), timeout=AMPLE)
+        world.destination.send(world.refusing(), deadline=within())
     assert (caught.value.status, caught.value.may_retry) == (422, False)
     assert world.got() == []
 
 
 def test_a_failure_spoils_no_later_attempt(world: World) -> None:
     with pytest.raises(DeliveryError):
-        world.destination.send(world.busy(), timeout=AMPLE)
+        world.destination.send(world.busy(), deadline=within())
     sent = world.well()
-    world.destination.send(sent, timeout=AMPLE)
+    world.destination.send(sent, deadline=within())
     assert world.got() == [(sent.delivery.id, sent.body_sha256)]
 
 
 def test_several_threads_may_send_at_once(world: World) -> None:
     sent = [world.well() for _ in range(8)]
     threads = [
-        threading.Thread(target=world.destination.send, args=(each,), kwargs={"timeout": AMPLE})
+        threading.Thread(target=world.destination.send, args=(each,), kwargs={"deadline": within()})
         for each in sent
     ]
     for thread in threads:
@@ -214,7 +213,7 @@ def test_each_fault_is_told_apart_in_time_and_without_patient_data(
     ca_file = "forgotten.pem" if fault.conduct == "no-ca-file" else CA_FILE
     began = time.monotonic()
     with pytest.raises(DeliveryError) as caught:
-        fhir_rest.send(parcel(address, ca_file=ca_file), timeout=AMPLE)
+        fhir_rest.send(parcel(address, ca_file=ca_file), deadline=within())
     # Two seconds are allowed in all: one to connect, one for the answer.
     assert time.monotonic() - began < 3.5
     failure = caught.value
@@ -229,12 +228,12 @@ def test_each_fault_is_told_apart_in_time_and_without_patient_data(
 
 def test_a_duplicate_is_taken_as_delivered(receiver: Receiver, fhir_rest: FhirRest) -> None:
     sent = parcel(receiver.address("409-duplicate"))
-    assert fhir_rest.send(sent, timeout=AMPLE).status == 409
+    assert fhir_rest.send(sent, deadline=within()).status == 409
 
 
 def test_a_redirect_is_never_followed(receiver: Receiver, fhir_rest: FhirRest) -> None:
     with pytest.raises(DestinationRefusedError):
-        fhir_rest.send(parcel(receiver.address("301")), timeout=AMPLE)
+        fhir_rest.send(parcel(receiver.address("301")), deadline=within())
     time.sleep(0.2)
     assert receiver.events(server="elsewhere") == []
 
@@ -244,7 +243,7 @@ def test_nothing_is_sent_to_a_server_that_its_endpoint_does_not_trust(
 ) -> None:
     for server in ("wrong-name", "expired", "other-ca"):
         with pytest.raises(DestinationUnreachableError):
-            fhir_rest.send(parcel(receiver.address("ok", server)), timeout=AMPLE)
+            fhir_rest.send(parcel(receiver.address("ok", server)), deadline=within())
         assert receiver.events(server=server) == []
 
 
@@ -252,7 +251,7 @@ def test_nothing_leaves_without_tls(receiver: Receiver, fhir_rest: FhirRest) -> 
     plain = receiver.address("ok", "hangs-up").replace("https:", "http:")
     before = len(receiver.events(server="hangs-up"))
     with pytest.raises(DestinationUnreachableError):
-        fhir_rest.send(parcel(plain), timeout=AMPLE)
+        fhir_rest.send(parcel(plain), deadline=within())
     time.sleep(0.2)
     assert len(receiver.events(server="hangs-up")) == before
 
@@ -262,7 +261,7 @@ def test_only_a_bad_certificate_is_called_one(receiver: Receiver, fhir_rest: Fhi
     said = {}
     for server in servers:
         with pytest.raises(DestinationUnreachableError) as caught:
-            fhir_rest.send(parcel(receiver.address("ok", server)), timeout=AMPLE)
+            fhir_rest.send(parcel(receiver.address("ok", server)), deadline=within())
         said[server] = "certificate" in str(caught.value)
     assert said == dict.fromkeys(servers[:3], True) | dict.fromkeys(servers[3:], False)
 
@@ -271,10 +270,10 @@ def test_a_replaced_authority_is_trusted_at_once_and_the_old_one_no_longer(
     receiver: Receiver, tmp_path: Path
 ) -> None:
     ca_file = tmp_path / CA_FILE
-    fhir_rest = FhirRest(certificates=tmp_path, connect_timeout=AMPLE, reply_timeout=AMPLE)
+    fhir_rest = FhirRest(line(tmp_path))
 
     def send() -> int:
-        return fhir_rest.send(parcel(receiver.address("ok")), timeout=AMPLE).status
+        return fhir_rest.send(parcel(receiver.address("ok")), deadline=within()).status
 
     shutil.copyfile(receiver.folder / CA_FILE, ca_file)
     assert send() == 200
@@ -293,34 +292,30 @@ def test_proxies_and_certificates_of_the_environment_are_ignored(
     (tmp_path / "no-ca.pem").touch()
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "no-ca.pem"))
-    assert fhir_rest.send(parcel(receiver.address("ok")), timeout=AMPLE).status == 200
+    assert fhir_rest.send(parcel(receiver.address("ok")), deadline=within()).status == 200
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(receiver.folder / OTHER_CA_FILE))
     with pytest.raises(DestinationUnreachableError):
-        fhir_rest.send(parcel(receiver.address("ok", "other-ca")), timeout=AMPLE)
+        fhir_rest.send(parcel(receiver.address("ok", "other-ca")), deadline=within())
 
 
 @pytest.mark.parametrize("conduct", ["hangs", "drips-head", "drips-body"])
 def test_the_lease_ends_an_attempt_before_the_reply_timeout_does(
     conduct: str, receiver: Receiver
 ) -> None:
-    patient = FhirRest(certificates=receiver.folder, connect_timeout=AMPLE, reply_timeout=AMPLE)
+    patient = FhirRest(line(receiver.folder))
     began = time.monotonic()
     with pytest.raises(NoReplyError):
-        patient.send(parcel(receiver.address(conduct)), timeout=timedelta(seconds=0.5))
+        patient.send(parcel(receiver.address(conduct)), deadline=within(0.5))
     assert time.monotonic() - began < 2
 
 
 def test_the_connect_timeout_ends_a_handshake_before_the_reply_timeout_does(
     receiver: Receiver,
 ) -> None:
-    hasty = FhirRest(
-        certificates=receiver.folder,
-        connect_timeout=timedelta(seconds=0.5),
-        reply_timeout=AMPLE,
-    )
+    hasty = FhirRest(line(receiver.folder, connect=timedelta(seconds=0.5)))
     began = time.monotonic()
     with pytest.raises(DestinationUnreachableError):
-        hasty.send(parcel(receiver.address("ok", "never-shakes-hands")), timeout=AMPLE)
+        hasty.send(parcel(receiver.address("ok", "never-shakes-hands")), deadline=within())
     assert time.monotonic() - began < 3
 
 
@@ -329,8 +324,8 @@ def test_nothing_is_sent_where_no_time_is_left(
     left: timedelta, receiver: Receiver, fhir_rest: FhirRest
 ) -> None:
     sent = parcel(receiver.address("ok"))
-    with pytest.raises(DestinationUnreachableError):
-        fhir_rest.send(sent, timeout=left)
+    with pytest.raises(LeaseEndedError):
+        fhir_rest.send(sent, deadline=within(left.total_seconds()))
     assert receiver.events(key=sent.delivery.id) == []
 
 
@@ -339,8 +334,8 @@ def test_each_attempt_carries_the_same_key_and_correlation_id(
 ) -> None:
     sent = parcel(receiver.address("busy-once"))
     with pytest.raises(DestinationBusyError):
-        fhir_rest.send(sent, timeout=AMPLE)
-    fhir_rest.send(sent, timeout=AMPLE)
+        fhir_rest.send(sent, deadline=within())
+    fhir_rest.send(sent, deadline=within())
     came: list[dict[str, Any]] = receiver.events(key=sent.delivery.id, event="began")
     assert [each["sha256"] for each in came] == [sent.body_sha256] * 2
     assert {each["correlation"] for each in came} == {sent.referral.correlation_id}
@@ -350,6 +345,6 @@ def test_a_line_that_the_server_closed_is_opened_anew(
     receiver: Receiver, fhir_rest: FhirRest
 ) -> None:
     with pytest.raises(NoReplyError):
-        fhir_rest.send(parcel(receiver.address("closes-mid-body")), timeout=AMPLE)
+        fhir_rest.send(parcel(receiver.address("closes-mid-body")), deadline=within())
     for _ in range(2):
-        assert fhir_rest.send(parcel(receiver.address("ok")), timeout=AMPLE).status == 200
+        assert fhir_rest.send(parcel(receiver.address("ok")), deadline=within()).status == 200

@@ -91,6 +91,11 @@ def test_a_house_in_which_everything_has_happened_is_in_order(house: House, tmp_
 
 
 DROP = "DELETE FROM {} WHERE rowid = (SELECT max(rowid) FROM {})"
+DELIVERY_COLUMNS = (
+    "{}, kind, referral, {}, provider, state, attempts, next_at, give_up_at, lease_owner,"
+    " lease_until, reason, may_have_arrived, lane, released_at, lapses, version, created_at,"
+    " updated_at"
+)
 NO_ENTRY = "the row has no entry"
 NO_ROW = "the ledger names it, and there is no row"
 A_REFERRAL = "SELECT id FROM referral WHERE state = 'delivered' LIMIT 1"
@@ -154,9 +159,9 @@ ROWS: dict[str, tuple[str, str]] = {
     ),
     "delivery-lost": ("DELETE FROM delivery", "is in the ledger, and there is no row"),
     "delivery-made-up": (
-        "INSERT INTO delivery SELECT 'x', kind, referral, 'another', provider, state, attempts,"
-        " next_at, give_up_at, lease_owner, lease_until, reason, may_have_arrived, version,"
-        " created_at, updated_at FROM delivery WHERE state = 'refused' LIMIT 1",
+        f"INSERT INTO delivery ({DELIVERY_COLUMNS.format('id', 'service')}) SELECT"
+        f" {DELIVERY_COLUMNS.format(repr('x'), repr('another'))} FROM delivery"
+        " WHERE state = 'refused' LIMIT 1",
         "delivery x has a row, and the ledger never queued it",
     ),
     "delivery-to-another": (
@@ -249,7 +254,7 @@ ROWS: dict[str, tuple[str, str]] = {
     "gate-set-back": ("UPDATE gate SET epoch = epoch - 1", NO_ROW),
     "gate-set-forward": ("UPDATE gate SET epoch = epoch + 1", NO_ENTRY),
     "gate-beyond-all": ("UPDATE gate SET epoch = 2000000000 WHERE kind = 'subject'", NO_ENTRY),
-    "gate-made-up": ("INSERT INTO gate VALUES ('recipient', 'RX901', 1)", NO_ENTRY),
+    "gate-made-up": ("UPDATE gate SET epoch = 1 WHERE kind = 'recipient'", NO_ENTRY),
     "detail-lost": ("DELETE FROM ledger_detail", "it commits to a sealed detail that is not there"),
     "detail-of-another": (
         "UPDATE ledger_detail SET subject = 'x'",

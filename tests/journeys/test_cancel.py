@@ -3,7 +3,6 @@
 import json
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from gateway.errors import (
     DestinationUnreachableError,
     NoReplyError,
 )
-from gateway.journey import deliver
+from gateway.journey import claim, deliver
 from gateway.journey.deliver import deliver_next
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
@@ -141,7 +140,7 @@ class _MeanwhileError(Exception):
 def _a_provider_that_is_interrupted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     real = house.destination.send
 
-    def send(parcel: Any, *, timeout: timedelta) -> Any:
+    def send(parcel: Any, *, deadline: float) -> Any:
         failures = house.destination.failures
         if failures and isinstance(failures[0], _MeanwhileError):
             meanwhile = failures.pop(0)
@@ -149,7 +148,7 @@ def _a_provider_that_is_interrupted(house: House, monkeypatch: pytest.MonkeyPatc
             assert meanwhile.act().status_code == 200
             if meanwhile.then is not None:
                 raise meanwhile.then
-        return real(parcel, timeout=timeout)
+        return real(parcel, deadline=deadline)
 
     monkeypatch.setattr(house.destination, "send", send)
 
@@ -158,14 +157,14 @@ def test_what_is_taken_back_between_claim_and_release_does_not_leave(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = accepted(house)
-    real = deliver._claim  # the moment in between has no other handle
+    real = claim.claim_due  # the moment in between has no other handle
 
-    def claim(worker: str, gateway: Any) -> Any:
+    def then_taken_back(worker: str, gateway: Any) -> Any:
         claimed = real(worker, gateway)
         assert take_back(house, own).status_code == 200
         return claimed
 
-    monkeypatch.setattr(deliver, "_claim", claim)
+    monkeypatch.setattr(deliver, "claim_due", then_taken_back)
     assert deliver_next("worker", house.gateway)
     assert house.destination.received == []
     assert state(house, own) is ReferralState.CLOSED

@@ -273,8 +273,25 @@ def test_a_missing_key_gives_nothing_up(queued: House) -> None:
     queued.gateway.store.vault = Vault({"k2": bytes(32)}, bytes(range(32)), os.urandom)
     with pytest.raises(KeyMissingError):
         deliver_next("worker", queued.gateway)
-    assert the_referral(queued).state is ReferralState.IN_FLIGHT
-    assert entries(queued, "delivery.dead_lettered") == []
+    assert the_referral(queued).state is ReferralState.QUEUED
+    for _ in range(9):  # nor does trying on count as workers that were lost with it
+        queued.clock.move(minutes=1)
+        with pytest.raises(KeyMissingError):
+            deliver_next("worker", queued.gateway)
+    assert kinds(queued) == ACCEPTED
+    assert in_order(queued)
+
+
+def test_a_delivery_that_three_workers_were_lost_with_is_put_aside(queued: House) -> None:
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            deliver_next("worker", with_destination(queued, Vanishing()))
+        queued.clock.move(minutes=1)
+    assert deliver_next("worker", queued.gateway)
+    assert queued.destination.received == []
+    assert kinds(queued)[-3:] == ["delivery.lease_lapsed", "delivery.dead_lettered", "hold.opened"]
+    assert the_delivery(queued).reason == "QUARANTINED.WORKERS_LOST"
+    assert in_order(queued)
 
 
 def test_a_message_other_than_the_one_received_is_held(queued: House) -> None:
@@ -290,8 +307,8 @@ def test_a_message_other_than_the_one_received_is_held(queued: House) -> None:
 class Vanishing(FakeDestination):
     """A worker's end: the bytes left, and nobody came back to say so."""
 
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
-        super().send(parcel, timeout=timeout)
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
+        super().send(parcel, deadline=deadline)
         raise KeyboardInterrupt
 
 
@@ -324,13 +341,13 @@ class Slow(FakeDestination):
     house: House | None = None
     outcome: DeliveryError | None = None
 
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         assert self.house is not None
         self.house.clock.move(seconds=31)
         assert deliver_next("worker-2", self.house.gateway)
         if self.outcome is not None:
             raise self.outcome
-        return super().send(parcel, timeout=timeout)
+        return super().send(parcel, deadline=deadline)
 
 
 @pytest.mark.parametrize(
@@ -351,19 +368,31 @@ def test_a_worker_that_lost_its_lease_settles_nothing(
 
 @dataclass
 class Timed(FakeDestination):
-    """Notes how long it may take."""
+    """Notes by when it must end."""
 
-    timeouts: list[timedelta] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
 
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
-        self.timeouts.append(timeout)
-        return super().send(parcel, timeout=timeout)
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
+        self.deadlines.append(deadline)
+        return super().send(parcel, deadline=deadline)
 
 
-def test_a_worker_stops_waiting_before_its_lease_ends(queued: House) -> None:
-    timed = Timed()
-    deliver_next("worker-1", with_destination(queued, timed))
-    assert timed.timeouts == [timedelta(seconds=29)]
+def test_an_attempt_must_end_its_lease_after_it_was_begun(queued: House) -> None:
+    timed, ticks = Timed(), iter([1000.0, 1007.0])
+    gateway = replace(with_destination(queued, timed), monotonic=lambda: next(ticks))
+    deliver_next("worker-1", gateway)
+    assert timed.deadlines == [1029.0]
+
+
+def test_a_worker_that_was_paused_for_its_lease_sends_nothing(queued: House) -> None:
+    ticks = iter([1000.0, 1029.0])
+    assert deliver_next("worker-1", replace(queued.gateway, monotonic=lambda: next(ticks)))
+    assert queued.destination.received == []
+    assert kinds(queued)[-2:] == ["delivery.released", "delivery.expired"]
+    assert the_delivery(queued).state is DeliveryState.QUEUED
+    assert in_order(queued)
+    assert deliver_next("worker-2", queued.gateway)
+    assert kinds(queued)[-1] == "delivery.delivered"
 
 
 def test_a_delivery_that_kills_its_workers_is_given_up_at_the_horizon(queued: House) -> None:
@@ -385,12 +414,12 @@ class Meeting(FakeDestination):
     under_way: list[str] = field(default_factory=list)
     twice: list[str] = field(default_factory=list)
 
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         if parcel.delivery.id in self.under_way:
             self.twice.append(parcel.delivery.id)
         self.under_way.append(parcel.delivery.id)
         self.barrier.wait(timeout=20)
-        return super().send(parcel, timeout=timeout)
+        return super().send(parcel, deadline=deadline)
 
 
 def test_two_workers_at_one_queue_never_send_one_delivery_at_once(house: House) -> None:
@@ -400,8 +429,9 @@ def test_two_workers_at_one_queue_never_send_one_delivery_at_once(house: House) 
     gateway = with_destination(house, meeting)
 
     def drain(worker: str) -> None:
-        for _ in range(3):
-            assert deliver_next(worker, gateway)
+        brought = 0
+        while brought < 3:  # nothing to do, while the other one takes its own from the lane
+            brought += deliver_next(worker, gateway)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(drain, ["worker-1", "worker-2"]))
@@ -417,10 +447,10 @@ class Shutting(FakeDestination):
 
     house: House | None = None
 
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         assert self.house is not None
         hide_ledger(self.house)
-        return super().send(parcel, timeout=timeout)
+        return super().send(parcel, deadline=deadline)
 
 
 def hide_ledger(house: House) -> None:

@@ -10,7 +10,6 @@ import signal
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,8 +19,9 @@ from gateway.app import open_gateway
 from gateway.config import read_settings
 from gateway.journey.deliver import deliver_next
 from gateway.journey.gateway import Acknowledgement, Destination, Parcel
+from gateway.mapping.fhir_rest import FhirTransaction
 from gateway.mapping.outgoing import Outgoing
-from gateway.referral.directory import Transport
+from gateway.referral.directory import Endpoint, Format, Transport
 from gateway.referral.model import Delivery, Referral
 from tests.processes.receiver import Receiver
 
@@ -43,6 +43,16 @@ class Step(StrEnum):
 _COMMITS = {Step.CLAIMING: 1, Step.RELEASING: 2, Step.SETTLING: 3}
 
 
+class FatalWriter(FhirTransaction):
+    """A writer that ends its process before it has written anything."""
+
+    def write(
+        self, message: Outgoing, referral: Referral, delivery: Delivery, endpoint: Endpoint
+    ) -> bytes:
+        die()
+        return super().write(message, referral, delivery, endpoint)
+
+
 class FatalDestination:
     """A destination that ends its process at its step."""
 
@@ -51,21 +61,13 @@ class FatalDestination:
         self._step = step
         self._receiver = receiver
 
-    def prepare(self, message: Outgoing, referral: Referral, delivery: Delivery) -> bytes:
-        if self._step is Step.CLAIMED:
-            die()
-        return self._inner.prepare(message, referral, delivery)
-
-    def prepare_recall(self, referral: Referral, recall: Delivery) -> bytes:
-        return self._inner.prepare_recall(referral, recall)
-
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         if self._step is Step.RELEASED:
             die()
         heard = {Step.SENDING: "began", Step.TAKEN: "kept"}.get(self._step)
         if heard is not None:
             threading.Thread(target=self._die_on, args=(heard, parcel.delivery.id)).start()
-        acknowledged = self._inner.send(parcel, timeout=timeout)
+        acknowledged = self._inner.send(parcel, deadline=deadline)
         if self._step is Step.ANSWERED:
             die()
         return acknowledged
@@ -91,7 +93,15 @@ def deliver_and_die(step: Step, environment: Mapping[str, str], receiver: Path) 
     event.listen(gateway.store.engine, "commit", count)
     real = gateway.destinations[Transport.FHIR_REST]
     fatal = FatalDestination(real, step, Receiver(receiver))
-    deliver_next("one-that-dies", replace(gateway, destinations={Transport.FHIR_REST: fatal}))
+    writer = FatalWriter() if step is Step.CLAIMED else FhirTransaction()
+    deliver_next(
+        "one-that-dies",
+        replace(
+            gateway,
+            writers={Format.FHIR_TRANSACTION: writer},
+            destinations={Transport.FHIR_REST: fatal},
+        ),
+    )
     die()
 
 

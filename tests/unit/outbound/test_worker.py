@@ -28,10 +28,10 @@ class Slow(FakeDestination):
         super().__init__()
         self.began, self.may_end = threading.Event(), threading.Event()
 
-    def send(self, parcel: Parcel, *, timeout: timedelta) -> Acknowledgement:
+    def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         self.began.set()
         self.may_end.wait(PATIENCE.total_seconds())
-        return super().send(parcel, timeout=timeout)
+        return super().send(parcel, deadline=deadline)
 
 
 def working(house: House, destination: FakeDestination | None = None) -> Worker:

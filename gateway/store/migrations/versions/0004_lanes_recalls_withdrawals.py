@@ -1,0 +1,182 @@
+"""Lanes to each endpoint, what recalls are for, and withdrawals with what each covers."""
+
+import json
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from alembic import op
+
+from gateway.store.types import Instant
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def upgrade() -> None:
+    """Bring the schema to this revision."""
+    op.create_table(
+        "lane",
+        sa.Column("endpoint", sa.String(length=64), nullable=False),
+        sa.Column(
+            "concurrency", sa.Integer(), nullable=False, comment="attempts under way at once"
+        ),
+        sa.Column(
+            "per_minute", sa.Integer(), nullable=True, comment="attempts begun; empty: any number"
+        ),
+        sa.Column(
+            "failures", sa.Integer(), nullable=False, comment="in a row; an answer ends the row"
+        ),
+        sa.Column("next_at", Instant(), nullable=False, comment="no attempt begins before"),
+        sa.Column("claimed_at", Instant(), nullable=False, comment="when it last had its turn"),
+        sa.Column(
+            "opened_at",
+            Instant(),
+            nullable=True,
+            comment="since when its destination does not answer",
+        ),
+        sa.PrimaryKeyConstraint("endpoint", name=op.f("pk_lane")),
+    )
+    lane_of = _make_lanes()
+    _give_deliveries_lanes(lane_of)
+    op.create_table(
+        "recall",
+        sa.Column("id", sa.String(length=36), nullable=False, comment="the recall's own"),
+        sa.Column("recalled", sa.String(length=36), nullable=False),
+        sa.Column("cause", sa.String(length=64), nullable=False),
+        sa.Column("due", Instant(), nullable=False, comment="when the provider's answer is due"),
+        sa.Column("sent_at", Instant(), nullable=True),
+        sa.Column(
+            "answer", sa.String(length=24), nullable=True, comment="stopped, returned or retained"
+        ),
+        sa.Column("answered_at", Instant(), nullable=True),
+        sa.Column(
+            "overdue_at", Instant(), nullable=True, comment="when a person was asked to call"
+        ),
+        sa.ForeignKeyConstraint(["id"], ["delivery.id"], name=op.f("fk_recall_id")),
+        sa.ForeignKeyConstraint(["recalled"], ["delivery.id"], name=op.f("fk_recall_recalled")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_recall")),
+        sa.UniqueConstraint("recalled", name=op.f("uq_recall_recalled")),
+    )
+    op.create_index(
+        op.f("ix_recall_answered_at_due"), "recall", ["answered_at", "due"], unique=False
+    )
+    _make_withdrawals()
+
+
+def _make_withdrawals() -> None:
+    op.create_table(
+        "withdrawal",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column(
+            "cause",
+            sa.String(length=24),
+            nullable=False,
+            comment="consent, agreement, switch or assurance",
+        ),
+        sa.Column(
+            "about", sa.String(length=64), nullable=False, comment="id of what was withdrawn"
+        ),
+        sa.Column("practice", sa.String(length=10), nullable=True),
+        sa.Column("recipient", sa.String(length=10), nullable=True),
+        sa.Column("subject", sa.String(length=32), nullable=True),
+        sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("withdrawn_at", Instant(), nullable=False),
+        sa.Column(
+            "acknowledged_at",
+            Instant(),
+            nullable=True,
+            comment="from here on nothing that it covers leaves",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_withdrawal")),
+    )
+    op.create_index(
+        op.f("ix_withdrawal_practice_withdrawn_at_id"),
+        "withdrawal",
+        ["practice", "withdrawn_at", "id"],
+        unique=False,
+    )
+    op.create_table(
+        "withdrawal_delivery",
+        sa.Column("withdrawal", sa.String(length=36), nullable=False),
+        sa.Column("delivery", sa.String(length=36), nullable=False),
+        sa.Column(
+            "standing",
+            sa.String(length=16),
+            nullable=False,
+            comment="stopped, delivered or unknown",
+        ),
+        sa.Column("recall", sa.String(length=36), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery"], ["delivery.id"], name=op.f("fk_withdrawal_delivery_delivery")
+        ),
+        sa.ForeignKeyConstraint(
+            ["withdrawal"], ["withdrawal.id"], name=op.f("fk_withdrawal_delivery_withdrawal")
+        ),
+        sa.PrimaryKeyConstraint("withdrawal", "delivery", name=op.f("pk_withdrawal_delivery")),
+    )
+
+
+def _make_lanes() -> dict[str, str]:
+    """Make a lane for each endpoint that was ever in the directory; tell each service's."""
+    connection = op.get_bind()
+    record = sa.table(
+        "directory_record",
+        *(sa.column(name) for name in ("kind", "key", "version", "body")),
+    )
+    of_kind = sa.select(record.c.key, record.c.body).where(record.c.kind == sa.bindparam("kind"))
+    in_order = of_kind.order_by(record.c.key, record.c.version)
+    endpoints = {row.key for row in connection.execute(in_order, {"kind": "endpoint"})}
+    services = {
+        row.key: json.loads(row.body)["endpoint"]
+        for row in connection.execute(in_order, {"kind": "service"})
+    }
+    used = connection.execute(sa.text("SELECT DISTINCT service FROM delivery")).scalars()
+    lane_of = {service: services.get(service, service) for service in used}
+    lane = sa.table(
+        "lane",
+        *(sa.column(name) for name in ("endpoint", "concurrency", "failures")),
+        *(sa.column(name, Instant()) for name in ("next_at", "claimed_at")),
+    )
+    for endpoint in sorted(endpoints | set(lane_of.values())):
+        row = {"endpoint": endpoint, "concurrency": 8, "failures": 0}
+        connection.execute(sa.insert(lane).values(**row, next_at=_LONG_AGO, claimed_at=_LONG_AGO))
+    return lane_of
+
+
+def _give_deliveries_lanes(lane_of: dict[str, str]) -> None:
+    with op.batch_alter_table("delivery") as delivery:
+        delivery.add_column(
+            sa.Column("lane", sa.String(length=64), nullable=True, comment="its endpoint")
+        )
+        delivery.add_column(
+            sa.Column(
+                "released_at",
+                Instant(),
+                nullable=True,
+                comment="while in flight: since when its bytes may leave",
+            )
+        )
+        delivery.add_column(
+            sa.Column(
+                "lapses",
+                sa.Integer(),
+                nullable=False,
+                server_default="0",
+                comment="workers in a row that did not come back",
+            )
+        )
+    change = sa.text("UPDATE delivery SET lane = :lane WHERE service = :service")
+    for service, lane in lane_of.items():
+        op.get_bind().execute(change, {"lane": lane, "service": service})
+    with op.batch_alter_table("delivery") as delivery:
+        delivery.alter_column("lane", existing_type=sa.String(length=64), nullable=False)
+        delivery.alter_column("lapses", existing_type=sa.Integer(), server_default=None)
+        delivery.create_foreign_key(op.f("fk_delivery_lane"), "lane", ["lane"], ["endpoint"])
+        delivery.drop_index(op.f("ix_delivery_state_next_at"))
+        delivery.create_index(
+            op.f("ix_delivery_lane_state_next_at"), ["lane", "state", "next_at"], unique=False
+        )
