@@ -5,7 +5,6 @@ needs neither starts quickly.
 """
 
 import os
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gateway.config import (
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
     from gateway.outbound.keeper import Keeper
     from gateway.outbound.worker import Worker
 
-_MARGIN = timedelta(seconds=1)
-"""How long before its lease ends a worker stops waiting for an answer."""
-
 
 def open_store(settings: Settings) -> Store:
     """Open the database under the settings' keys."""
@@ -72,8 +68,13 @@ def open_gateway(settings: Settings) -> Gateway:
         longest=settings.retry_longest,
         horizon=settings.retry_horizon,
         lease=settings.delivery_lease,
-        margin=_MARGIN,
+        margin=settings.delivery_margin,
         hold_due=settings.hold_due,
+        silences=settings.outage_failures,
+        rest_first=settings.outage_first,
+        rest_longest=settings.outage_longest,
+        lapses=settings.worker_losses,
+        recall_due=settings.recall_due,
     )
     line = HttpsLine(
         certificates=settings.certificates_dir,
@@ -112,6 +113,7 @@ def create_worker(settings: Settings) -> "Worker":
     return Worker(
         open_gateway(settings),
         threads=settings.delivery_threads,
+        share=settings.delivery_share,
         poll=settings.delivery_poll,
     )
 

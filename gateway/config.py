@@ -114,18 +114,31 @@ class Settings(BaseSettings):
     )
     tls_key: Path | None = Field(default=None, description="PEM file, with tls_certificate")
 
-    delivery_threads: int = Field(default=4, ge=1, description="deliveries under way at once")
+    delivery_threads: int = Field(
+        default=16, ge=1, description="deliveries under way at once, in one worker"
+    )
+    delivery_share: int = Field(
+        default=4, ge=1, description="how many of them may be to one destination"
+    )
     delivery_poll: timedelta = Field(
-        default=timedelta(milliseconds=200), description="how long an idle worker waits"
+        default=timedelta(milliseconds=50), description="how long an idle worker waits"
     )
     delivery_lease: timedelta = Field(
-        default=timedelta(seconds=30), description="how long one attempt may take in all"
+        default=timedelta(seconds=10),
+        ge=timedelta(seconds=2),
+        description="how long one attempt may take in all, its decision and its answer included",
+    )
+    delivery_margin: timedelta = Field(
+        default=timedelta(seconds=5),
+        ge=timedelta(seconds=1),
+        description="how long after that a worker that was paused is waited for; together, the"
+        " longest that a withdrawal takes",
     )
     connect_timeout: timedelta = Field(
         default=timedelta(seconds=5), description="for a connection and its TLS handshake"
     )
     reply_timeout: timedelta = Field(
-        default=timedelta(seconds=15), description="for a provider's whole answer"
+        default=timedelta(seconds=8), description="for a provider's whole answer"
     )
     retry_first: timedelta = Field(
         default=timedelta(seconds=15), description="the first wait after a failed attempt"
@@ -135,6 +148,22 @@ class Settings(BaseSettings):
     )
     retry_horizon: timedelta = Field(
         default=timedelta(days=5), description="when a delivery is given up and held instead"
+    )
+    outage_failures: int = Field(
+        default=5, ge=1, description="attempts in a row without an answer that make an outage"
+    )
+    outage_first: timedelta = Field(
+        default=timedelta(seconds=10),
+        description="how long a destination is left alone that does not answer; doubles",
+    )
+    outage_longest: timedelta = Field(
+        default=timedelta(minutes=5), description="where that doubling ends"
+    )
+    worker_losses: int = Field(
+        default=3, ge=1, description="workers lost in a row with a delivery before it is put aside"
+    )
+    recall_due: timedelta = Field(
+        default=timedelta(days=2), description="how soon a provider must answer a recall"
     )
     hold_due: timedelta = Field(
         default=timedelta(days=2), description="how soon a held referral must be looked at"
@@ -197,14 +226,6 @@ class Settings(BaseSettings):
             msg = f"must not be shorter than {other}"
             raise ValueError(msg)
         return kept
-
-    @field_validator("delivery_lease")
-    @classmethod
-    def _outlives_an_attempt(cls, lease: timedelta) -> timedelta:
-        if lease < timedelta(seconds=2):
-            msg = "delivery_lease must be at least 2 seconds"
-            raise ValueError(msg)
-        return lease
 
     @classmethod
     def settings_customise_sources(

@@ -10,6 +10,7 @@ import click
 
 from gateway import __version__
 from gateway.cli.agreement import agreement
+from gateway.cli.certify_command import certify
 from gateway.cli.consent_commands import consent
 from gateway.cli.erase import erase
 from gateway.cli.ledger import ledger
@@ -191,3 +192,4 @@ main.add_command(notice)
 main.add_command(opt_out)
 main.add_command(erase)
 main.add_command(retention)
+main.add_command(certify)

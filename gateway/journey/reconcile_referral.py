@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gateway.journey.reconcile_entries import told_of_decision
 from gateway.ledger.kinds import EntryKind
 from gateway.ledger.values import write_instant
-from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
+from gateway.referral.lifecycle import TAKEN_BACK_CODES, DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Referral
 from gateway.store.bijection import ChangeRow, DeliveryRow, Said
 from gateway.store.bijection_rows import TOLD, Fact, Pair
@@ -116,16 +116,21 @@ def _follow_delivery(found: _Followed, said: Said) -> None:
         found.queued[name] = said
     if said.kind in _MOVES:
         before = found.last.get(name)
-        if before is not None and not _may_follow(before.kind, said.kind):
+        if before is not None and not _may_follow(before.kind, said):
             found.broken.append(name)
         found.last[name] = said
 
 
-def _may_follow(before: str, kind: str) -> bool:
-    """Whether a delivery goes on after an entry: what is at its end, only by an order."""
+def _may_follow(before: str, said: Said) -> bool:
+    """Whether a delivery goes on after an entry: what is at its end, only by an order.
+
+    What a transport has taken, it or the recipient may yet give back.
+    """
     if _MOVES[before] <= _WAITS:
         return True
-    return _MOVES[before] <= _NOT_BROUGHT and kind == _K.DELIVERY_REPLAYED
+    if said.kind == _K.DELIVERY_REFUSED:
+        return _MOVES[before] == {_D.DELIVERED} and said["code"].startswith(TAKEN_BACK_CODES)
+    return _MOVES[before] <= _NOT_BROUGHT and said.kind == _K.DELIVERY_REPLAYED
 
 
 def _receipt_faults(referral: Referral, followed: _Followed) -> Iterator[str]:

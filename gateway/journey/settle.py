@@ -23,7 +23,7 @@ from gateway.ledger.entry import (
     ReferralClosed,
 )
 from gateway.referral.identifiers import DecisionId
-from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, Reached, ReferralState
 from gateway.referral.model import Delivery, Hold, Referral
 from gateway.store import deliveries, referrals
 from gateway.store.engine import Transaction
@@ -37,7 +37,7 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
         if not deliveries.is_still_leased(tx, claimed):
             return
         present = referrals.hold_still(tx, claimed.referral)
-        _end(tx, claimed, DeliveryState.DELIVERED, reason=None)
+        _end(tx, _receipted(claimed, acknowledged), DeliveryState.DELIVERED, reason=None)
         if claimed.kind is DeliveryKind.RECALL:
             sent(tx, claimed, present, acknowledged)
             return
@@ -53,6 +53,12 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
             referrals.change(tx, present, replace(present, state=ReferralState.RECALLING))
         else:
             referrals.change(tx, present, replace(present, state=ReferralState.DELIVERED))
+
+
+def _receipted(claimed: Delivery, acknowledged: Acknowledgement) -> Delivery:
+    """Keep by what name a transport that stores and forwards has it from now on."""
+    receipt = acknowledged.receipt
+    return replace(claimed, receipt=receipt, reached=Reached.ACCEPTED if receipt else None)
 
 
 def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:

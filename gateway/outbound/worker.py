@@ -1,42 +1,66 @@
-"""The worker: threads that bring due referrals to their services, until told to stop.
+"""The worker: brings due referrals to their services, until told to stop.
 
-What enters: the gateway. What leaves: deliveries, one lease at a time. A thread that meets
-an error which nobody foresaw notes its kind and goes on; the delivery's lease ends and it is
-tried again. Stopping waits for the attempts under way.
+What enters: the gateway. What leaves: deliveries. One thread claims for all the others, as many
+as they have hands for, and no more of one lane than its share: a destination that hangs holds
+up its own. A thread that meets an error which nobody foresaw notes its kind and goes on; the
+delivery's lease ends and it is tried again. Beside them one thread does what is due from time to
+time. Stopping waits for the attempts under way.
 """
 
 import logging
 import os
+import queue
 import socket
 import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 from gateway.errors import KeyMissingError, StoreUnavailableError
-from gateway.journey.deliver import deliver_next
+from gateway.journey.claim import claim_due, end_overdue
+from gateway.journey.deliver import deliver
 from gateway.journey.gateway import Gateway
+from gateway.referral.identifiers import EndpointId
+from gateway.referral.model import Delivery
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+CHORES: Sequence[Callable[[Gateway], object]] = (end_overdue,)
+"""What is due from time to time, whichever worker does it."""
+CHORES_EVERY = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """A pool of delivery threads.
+    """A pool of delivery threads, and the one that claims for them.
 
     Args:
         gateway: the live objects.
         threads: how many deliveries may be under way at once.
-        poll: how long an idle thread waits before it looks again.
+        share: how many of them may be to one destination.
+        poll: how long to wait before looking again where nothing was due.
     """
 
-    def __init__(self, gateway: Gateway, *, threads: int, poll: timedelta) -> None:
+    def __init__(
+        self, gateway: Gateway, *, threads: int, poll: timedelta, share: int | None = None
+    ) -> None:
         self._gateway = gateway
-        self._poll = poll
+        self._hands = threads
+        self._share = share
+        self._poll = poll.total_seconds()
         self._stopping = threading.Event()
-        name = f"{socket.gethostname()[:32]}.{os.getpid()}"
+        self._claimed: queue.SimpleQueue[Delivery | None] = queue.SimpleQueue()
+        self._busy: Counter[EndpointId] = Counter()
+        self._changed = threading.Condition()
+        self._name = f"{socket.gethostname()[:32]}.{os.getpid()}"
         self._threads = [
-            threading.Thread(
-                target=self._work, args=(f"{name}.{number}",), name=f"deliver-{number}"
-            )
-            for number in range(threads)
+            threading.Thread(target=self._claim_on, name="claim"),
+            threading.Thread(target=self._tidy_on, name="tidy"),
+            *(
+                threading.Thread(target=self._deliver_on, name=f"deliver-{number}")
+                for number in range(threads)
+            ),
         ]
 
     def start(self) -> None:
@@ -47,23 +71,65 @@ class Worker:
     def stop(self, *, patience: timedelta) -> bool:
         """Ask the threads to stop, and wait; tell whether all of them did."""
         self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
         for thread in self._threads:
             thread.join(patience.total_seconds())
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _work(self, name: str) -> None:
+    def _claim_on(self) -> None:
         while not self._stopping.is_set():
-            if not self._worked(name):
-                self._stopping.wait(self._poll.total_seconds())
+            free, busy = self._wait_for_hands()
+            claimed = self._minding(self._claim, free, busy) or ()
+            with self._changed:
+                self._busy.update(each.lane for each in claimed)
+            for each in claimed:
+                self._claimed.put(each)
+            if len(claimed) < free:
+                self._stopping.wait(self._poll)
+        for _ in range(self._hands):
+            self._claimed.put(None)
 
-    def _worked(self, name: str) -> bool:
-        """Deliver once; tell whether there was anything to do."""
+    def _wait_for_hands(self) -> tuple[int, Counter[EndpointId]]:
+        """Wait until a quarter of the threads is free, or for a while until any is."""
+        with self._changed:
+            few = max(self._hands // 4, 1)
+            self._changed.wait_for(
+                lambda: self._free() >= few or self._stopping.is_set(), timeout=self._poll
+            )
+            self._changed.wait_for(lambda: self._free() > 0 or self._stopping.is_set())
+            return self._free(), Counter(self._busy)
+
+    def _free(self) -> int:
+        return self._hands - self._busy.total()
+
+    def _claim(self, free: int, busy: Counter[EndpointId]) -> Sequence[Delivery]:
+        if free <= 0 or self._stopping.is_set():
+            return ()
+        return claim_due(self._name, self._gateway, most=free, busy=busy, share=self._share)
+
+    def _deliver_on(self) -> None:
+        while (claimed := self._claimed.get()) is not None:
+            self._minding(deliver, claimed, self._gateway)
+            with self._changed:
+                self._busy[claimed.lane] -= 1
+                self._busy += Counter()  # forgets the lanes with none
+                self._changed.notify_all()
+
+    def _tidy_on(self) -> None:
+        while not self._stopping.is_set():
+            for chore in CHORES:
+                self._minding(chore, self._gateway)
+            self._stopping.wait(CHORES_EVERY.total_seconds())
+
+    def _minding(self, act: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T | None:
+        """Do it, and whatever goes wrong, go on."""
         try:
-            return deliver_next(name, self._gateway)
+            return act(*args, **named)
         except StoreUnavailableError:
             _log.warning("the database did not answer; the delivery will be tried again")
         except KeyMissingError:
             _log.error("a key-encryption key is missing: no delivery sealed under it can leave")
         except Exception as error:  # noqa: BLE001  # the worker loop: one of the two places
             _log.error("an unforeseen %s in delivery", type(error).__name__)
-        return False
+        return None

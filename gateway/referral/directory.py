@@ -126,6 +126,10 @@ PARAMETERS: Mapping[Transport, Mapping[str, bool]] = {
     Transport.FHIR_REST: {"client_certificate": OPTIONAL},
     Transport.BARS: {
         "target_identifier": REQUIRED,
+        "source_identifier": REQUIRED,
+        "use_case": OPTIONAL,
+        "application_version": OPTIONAL,
+        "api_version": OPTIONAL,
         "token_url": OPTIONAL,
         "client_id": OPTIONAL,
         "key_id": OPTIONAL,
@@ -158,6 +162,10 @@ class Scope(StrEnum):
     CONSENT_READ = "system/Consent.rs"
     CONSENT_UPDATE = "system/Consent.u"
     AUDIT_READ = "system/AuditEvent.rs"
+    SUBSCRIPTION_CREATE = "system/Subscription.c"
+    SUBSCRIPTION_READ = "system/Subscription.rs"
+    SUBSCRIPTION_UPDATE = "system/Subscription.u"
+    SUBSCRIPTION_DELETE = "system/Subscription.d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,6 +217,12 @@ class NoticeId(_Uuid):
     __slots__ = ()
 
 
+class SubscriptionId(_Uuid):
+    """Ours: a provider's wish to be told of its events."""
+
+    __slots__ = ()
+
+
 class RequestId(_Uuid):
     """The sender's: `X-Request-Id`, one for each message, the same on each retry."""
 

@@ -4,12 +4,13 @@ An accepted referral is always in exactly one of six states, and so is owned::
 
     queued     ──► in-flight, recalling, held, closed
     in-flight  ──► queued, delivered, recalling, held, closed
-    delivered  ──► recalling, closed
+    delivered  ──► recalling, held, closed
     recalling  ──► held, closed
     held       ──► queued, recalling, closed
     closed     (final)
 
-A delivery is the same walk seen from one destination, with its own endings. A recall is a
+A delivery is the same walk seen from one destination, with its own endings. One that a
+transport took, stored, and then could not bring is refused after it was delivered. A recall is a
 delivery too: it brings word that a referral is cancelled to a destination that may have it.
 Whatever is not in a table is refused with IllegalMoveError.
 """
@@ -74,12 +75,35 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Reached(StrEnum):
+    """How far a transport that stores and forwards is known to have brought a delivery.
+
+    Each is another fact than the one before it: it has it; the recipient's system took it; that
+    system read it; the recipient says that it is theirs. None says what they did with it.
+    """
+
+    ACCEPTED = "accepted"
+    COLLECTED = "collected"
+    READ = "read"
+    CONFIRMED = "confirmed"
+
+
+RETURNED_BY_MESH = "RETURNED_BY_MESH"
+"""Why a delivery is refused that MESH took and could not bring; its own code follows."""
+
+REFUSED_BY_RECIPIENT = "REFUSED_BY_RECIPIENT"
+"""Why a delivery is refused whose recipient took it and then answered no; its code follows."""
+
+TAKEN_BACK_CODES = (RETURNED_BY_MESH, REFUSED_BY_RECIPIENT)
+"""How the codes begin with which a delivery may be refused that was delivered."""
+
+
 R, D = ReferralState, DeliveryState
 
 REFERRAL_MOVES: Mapping[ReferralState, frozenset[ReferralState]] = {
     R.QUEUED: frozenset({R.IN_FLIGHT, R.RECALLING, R.HELD, R.CLOSED}),
     R.IN_FLIGHT: frozenset({R.QUEUED, R.DELIVERED, R.RECALLING, R.HELD, R.CLOSED}),
-    R.DELIVERED: frozenset({R.RECALLING, R.CLOSED}),
+    R.DELIVERED: frozenset({R.RECALLING, R.HELD, R.CLOSED}),
     R.RECALLING: frozenset({R.HELD, R.CLOSED}),
     R.HELD: frozenset({R.QUEUED, R.RECALLING, R.CLOSED}),
     R.CLOSED: frozenset(),
@@ -88,7 +112,7 @@ REFERRAL_MOVES: Mapping[ReferralState, frozenset[ReferralState]] = {
 DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     D.QUEUED: frozenset({D.IN_FLIGHT, D.REFUSED, D.DEAD_LETTERED, D.STOPPED}),
     D.IN_FLIGHT: frozenset({D.QUEUED, D.DELIVERED, D.REFUSED, D.DEAD_LETTERED, D.STOPPED}),
-    D.DELIVERED: frozenset(),
+    D.DELIVERED: frozenset({D.REFUSED}),
     D.REFUSED: frozenset({D.QUEUED}),
     D.DEAD_LETTERED: frozenset({D.QUEUED}),
     D.STOPPED: frozenset(),

@@ -27,6 +27,7 @@ from gateway.referral.json import JsonObject
 from gateway.referral.lifecycle import (
     DeliveryKind,
     DeliveryState,
+    Reached,
     ReferralState,
     RequestStatus,
 )
@@ -194,7 +195,8 @@ class Delivery:
     cause until then. `may_have_arrived` says that an attempt ended without an answer. `lane`
     is the endpoint that it waits for. While in flight, `released_at` says since when its bytes
     may leave; None: its worker has not decided yet. `lapses` counts the workers in a row that
-    did not come back with it.
+    did not come back with it. `receipt` is by what name a transport that stores and forwards
+    knows it, `reached` how far it is known to have come there.
     """
 
     id: DeliveryId
@@ -213,6 +215,8 @@ class Delivery:
     lane: EndpointId
     released_at: datetime | None = None
     lapses: int = 0
+    receipt: str | None = None
+    reached: Reached | None = None
     version: int
     created_at: datetime
     updated_at: datetime

@@ -1,5 +1,6 @@
 """Deliveries: the outbox. Claimed under a lease, one worker at a time."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 
 from gateway.errors import MovedMeanwhileError
 from gateway.referral.identifiers import DeliveryId, EndpointId, OdsCode, ReferralId, ServiceId
-from gateway.referral.lifecycle import DeliveryKind, DeliveryState, move_delivery
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState, Reached, move_delivery
 from gateway.referral.model import Delivery
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import delivery, referral
@@ -199,6 +201,35 @@ def find(view: Reading | Transaction, delivery_id: DeliveryId) -> Delivery | Non
     return _delivery(row) if row else None
 
 
+def find_receipt(view: Reading | Transaction, receipt: str) -> Delivery | None:
+    """Read the delivery that a transport knows by this name; None if there is none."""
+    row = view.connection.execute(select(delivery).where(delivery.c.receipt == receipt)).first()
+    return _delivery(row) if row else None
+
+
+def lock(tx: Transaction, delivery_id: DeliveryId) -> Delivery:
+    """Read a delivery and let nobody move it until the transaction ends."""
+    query = select(delivery).where(delivery.c.id == delivery_id).with_for_update()
+    return _delivery(tx.connection.execute(query).one())
+
+
+def only_accepted(
+    view: Reading, lanes: Collection[EndpointId], *, after: str, limit: int
+) -> list[Delivery]:
+    """List what a transport has and nobody is known to have collected, by id from after one."""
+    rows = view.connection.execute(
+        select(delivery)
+        .where(
+            delivery.c.reached == literal_column(f"'{Reached.ACCEPTED}'"),
+            delivery.c.lane.in_(lanes),
+            delivery.c.id > after,
+        )
+        .order_by(delivery.c.id)
+        .limit(limit)
+    )
+    return [_delivery(row) for row in rows]
+
+
 def owned_by(
     view: Reading,
     provider: OdsCode,
@@ -277,6 +308,8 @@ def _row(d: Delivery) -> dict[str, Any]:
         "lane": d.lane,
         "released_at": d.released_at,
         "lapses": d.lapses,
+        "receipt": d.receipt,
+        "reached": d.reached,
         "version": d.version,
         "created_at": d.created_at,
         "updated_at": d.updated_at,
@@ -306,6 +339,8 @@ def _delivery(row: Row[Any]) -> Delivery:
         lane=EndpointId(row.lane),
         released_at=row.released_at,
         lapses=row.lapses,
+        receipt=row.receipt,
+        reached=Reached(row.reached) if row.reached else None,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -109,6 +109,10 @@ class DirectoryAsOf:
         """List all services, by key."""
         return self._all(Kind.SERVICE, Service)
 
+    def endpoints(self) -> list[Endpoint]:
+        """List all endpoints, by key."""
+        return self._all(Kind.ENDPOINT, Endpoint)
+
     def parties(
         self,
         practice: OdsCode,

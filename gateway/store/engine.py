@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gateway.errors import MovedMeanwhileError, StoreUnavailableError, TooSlowError
 from gateway.ledger.entry import Entry
+from gateway.store.feed_numbers import Told, number
 from gateway.store.ledger import Recorded, Sealed, append
 from gateway.store.vault import Vault
 
@@ -37,7 +38,8 @@ _BETWEEN_TRIES = 0.001
 class Transaction:
     """One open transaction: the connection, the instant, and what it will record.
 
-    `wrapped_keys` are those of the persons that were met in it, by handle.
+    `wrapped_keys` are those of the persons that were met in it, by handle. `told` is what
+    providers are told of: see `feeds.append`.
     """
 
     connection: Connection
@@ -45,6 +47,7 @@ class Transaction:
     vault: Vault
     wrapped_keys: dict[str, bytes] = field(default_factory=dict)
     recorded: list[Recorded] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
     def record(self, *entries: Entry) -> None:
         """Queue ledger entries; they are written in this order, just before the commit."""
@@ -96,6 +99,8 @@ class Store:
             with connection.begin():
                 tx = Transaction(connection=connection, at=at, vault=self.vault)
                 yield tx
+                if tx.told:
+                    number(connection, tx.told, at=at)
                 if tx.recorded:
                     append(connection, tx.recorded, origin=self.ledger_origin, at=at)
                 _check_time(answer_by)

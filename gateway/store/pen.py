@@ -45,5 +45,5 @@ class Pen:
         try:
             return execute(dialect_sql, values)
         except self._trouble as error:
-            msg = "the database did not take an entry of the ledger: it was too busy, or is full"
+            msg = "the database did not take an entry of the ledger or of a feed: it was too busy, or is full"
             raise StoreUnavailableError(msg) from error

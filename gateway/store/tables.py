@@ -2,7 +2,7 @@
 
 A sealed column is AES-256-GCM under a key of its own row, itself wrapped by a
 key-encryption key that is not in the database; `lookup` columns are keyed hashes. The tables
-of the ledger: `tables_ledger.py`.
+of the ledger: `tables_ledger.py`; of the feeds: `tables_feeds.py`.
 """
 
 from sqlalchemy import (
@@ -17,15 +17,18 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
-from gateway.store import columns, tables_ledger
+from gateway.store import columns, tables_feeds, tables_ledger
 from gateway.store.columns import CODE, HANDLE, ODS, SHA256_HEX, UUID
 from gateway.store.types import Instant
 
 metadata = columns.metadata
 LEDGER = (tables_ledger.ledger_head, tables_ledger.ledger_entry)
 """Named here so that whoever has the metadata has the ledger's tables in it."""
+FEEDS = (tables_feeds.feed_head, tables_feeds.feed_event, tables_feeds.subscription)
+"""Likewise those of the feeds."""
 
 directory_record = Table(
     "directory_record",
@@ -203,11 +206,26 @@ delivery = Table(
     Column("lane", CODE, ForeignKey("lane.endpoint"), nullable=False, comment="its endpoint"),
     Column("released_at", Instant, comment="while in flight: since when its bytes may leave"),
     Column("lapses", Integer, nullable=False, comment="workers in a row that did not come back"),
+    Column("receipt", CODE, comment="its name at a transport that stores and forwards"),
+    Column("reached", String(16), comment="how far such a transport has brought it"),
     Column("version", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index(None, "lane", "state", "next_at"),
     Index(None, "provider", "updated_at", "id"),
+    Index(
+        None,
+        "receipt",
+        sqlite_where=text("receipt IS NOT NULL"),
+        postgresql_where=text("receipt IS NOT NULL"),
+    ),
+    Index(
+        "ix_delivery_lane_id_accepted",
+        "lane",
+        "id",
+        sqlite_where=text("reached = 'accepted'"),
+        postgresql_where=text("reached = 'accepted'"),
+    ),
     UniqueConstraint("referral", "service", "kind"),
     CheckConstraint(
         "(state = 'in-flight') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL)",

@@ -16,14 +16,16 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from requests import certs
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from gateway.errors import DestinationUnreachableError, NoReplyError
 from gateway.outbound.https_line import Answer, Posting
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[^\r\n]*\r?\n")
 _MOST_HEAD = 65536
-HTTPS_PORT = 443
+_HTTPS_PORT = 443
+_DRIPPED = 10
+"""Bytes at the end of a message that a slow sender sends one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class RawLine:
 
     def context(self, posting: Posting) -> ssl.SSLContext:
         """Trust whom production trusts, and show the certificate that it shows."""
-        trusted = self.certificates / posting.ca_file if posting.ca_file else certs.where()
+        trusted = self.certificates / posting.ca_file if posting.ca_file else DEFAULT_CA_BUNDLE_PATH
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_verify_locations(trusted)
@@ -124,7 +126,7 @@ class Socket:
 
 def _where(posting: Posting) -> tuple[str, int]:
     url = urlsplit(posting.address)
-    return url.hostname or "", url.port or HTTPS_PORT
+    return url.hostname or "", url.port or _HTTPS_PORT
 
 
 def written(posting: Posting) -> tuple[bytes, bytes]:
@@ -191,7 +193,7 @@ def break_off(_manner: Manner, line: Socket, head: bytes, body: bytes) -> None:
 
 def drip(manner: Manner, line: Socket, head: bytes, body: bytes) -> int | None:
     """Send all but the end at once, the end byte by byte; then read the answer."""
-    last = max(len(body) - 20, 0)
+    last = max(len(body) - _DRIPPED, 0)
     line.send(head + body[:last])
     for at in range(last, len(body)):
         manner.early = line.status(manner.drip)

@@ -68,8 +68,8 @@ class Messages:
 
     writer: Writer
     endpoint: Endpoint
-    provider: OdsCode = OdsCode(OH.ods)
-    service: str = OH.dos_service_id
+    provider: OdsCode
+    service: str
     largest: int = MAX_BYTES
 
     def form(self, *, age: timedelta = timedelta(0), edit: Edit | None = None) -> Parcel:

@@ -15,6 +15,7 @@ from gateway.cli.certify.manners import RawLine
 from gateway.cli.certify.messages import Messages
 from gateway.cli.certify.table import BY_NAME, CASES
 from gateway.cli.certify.trial import Format, Patience, Trial
+from gateway.cli.demo.setting import OH
 from gateway.errors import ConfigError
 from gateway.fhir.json_text import MAX_BYTES
 from gateway.mapping.fhir_rest import FhirTransaction
@@ -93,8 +94,14 @@ def open_trial(
 
 
 def chosen(names: Sequence[str]) -> tuple[Case, ...]:
-    """Return the named cases and those that they need, in the table's order; none: all."""
+    """Return the named cases and those that they need, in the table's order; none: all.
+
+    Raises:
+        ConfigError: there is no such case.
+    """
     wanted = set(names) or set(BY_NAME)
+    if not wanted <= BY_NAME.keys():
+        raise ConfigError(f"--only: there are these cases: {', '.join(BY_NAME)}")
     for case in reversed(CASES):
         if case.name in wanted and case.needs:
             wanted.add(case.needs)
@@ -148,15 +155,17 @@ def _checked(url: str) -> str:
 
 
 def _messages(target: Target, endpoint: Endpoint, largest: int) -> Messages:
-    made = Messages(writer=_FHIR_TRANSACTION.writer, endpoint=endpoint, largest=largest)
-    if target.service is not None:
-        made = replace(made, service=target.service)
-    if target.provider is None:
-        return made
     try:
-        return replace(made, provider=OdsCode(target.provider))
+        provider = OdsCode(target.provider or OH.ods)
     except ValueError as error:
         raise ConfigError(f"--provider: {error}") from None
+    return Messages(
+        writer=_FHIR_TRANSACTION.writer,
+        endpoint=endpoint,
+        provider=provider,
+        service=target.service or OH.dos_service_id,
+        largest=largest,
+    )
 
 
 def _search_headers(target: Target) -> dict[str, str]:

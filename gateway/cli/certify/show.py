@@ -45,11 +45,8 @@ def try_endpoint(target: Target, cases: Sequence[Case], *, as_json: bool) -> int
     return exit_status(results)
 
 
-def list_cases(*, as_json: bool) -> None:
+def list_cases() -> None:
     """Print what is asked of an endpoint, and why."""
-    if as_json:
-        click.echo(json.dumps([_told(case) for case in CASES], indent=2))
-        return
     table = _table("Case", "What is asked", "Why")
     for case in CASES:
         table.add_row(case.name, case.asks, case.why)
@@ -94,12 +91,12 @@ def _sum(results: Sequence[Result]) -> str:
     return f"{len(results)} cases: " + ", ".join(f"{n} {each}" for n, each in counts if n)
 
 
-def _told(case: Case) -> dict[str, object]:
-    return {"case": case.name, "asks": case.asks, "why": case.why, "mend": case.mend}
-
-
 def _as_json(result: Result) -> dict[str, object]:
-    return _told(result.case) | {
+    return {
+        "case": result.case.name,
+        "asks": result.case.asks,
+        "why": result.case.why,
+        "mend": result.case.mend,
         "verdict": result.finding.verdict.value,
         "seen": result.finding.seen,
         "seconds": round(result.seconds, 3),

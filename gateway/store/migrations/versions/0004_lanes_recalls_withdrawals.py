@@ -169,6 +169,22 @@ def _give_deliveries_lanes(lane_of: dict[str, str]) -> None:
                 comment="workers in a row that did not come back",
             )
         )
+        delivery.add_column(
+            sa.Column(
+                "receipt",
+                sa.String(length=64),
+                nullable=True,
+                comment="its name at a transport that stores and forwards",
+            )
+        )
+        delivery.add_column(
+            sa.Column(
+                "reached",
+                sa.String(length=16),
+                nullable=True,
+                comment="how far such a transport has brought it",
+            )
+        )
     change = sa.text("UPDATE delivery SET lane = :lane WHERE service = :service")
     for service, lane in lane_of.items():
         op.get_bind().execute(change, {"lane": lane, "service": service})
@@ -179,4 +195,16 @@ def _give_deliveries_lanes(lane_of: dict[str, str]) -> None:
         delivery.drop_index(op.f("ix_delivery_state_next_at"))
         delivery.create_index(
             op.f("ix_delivery_lane_state_next_at"), ["lane", "state", "next_at"], unique=False
+        )
+    for name, columns, which in (
+        (op.f("ix_delivery_receipt"), ["receipt"], "receipt IS NOT NULL"),
+        (op.f("ix_delivery_lane_id_accepted"), ["lane", "id"], "reached = 'accepted'"),
+    ):
+        op.create_index(
+            name,
+            "delivery",
+            columns,
+            unique=False,
+            sqlite_where=sa.text(which),
+            postgresql_where=sa.text(which),
         )
