@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from gateway.config import (
+    OWN_MAPPINGS,
     OWN_PROFILES,
     Settings,
     key_bytes,
@@ -18,13 +19,23 @@ from gateway.consent.rules import POLICY
 from gateway.errors import KeyMissingError
 from gateway.fhir.examine import require_own
 from gateway.fhir.profiles.load import load_profiles
+from gateway.fhir.profiles.model import Profiles
+from gateway.fhir.read_subscription import LONGEST_TIMEOUT
 from gateway.journey.cosign import Cosigner
-from gateway.journey.gateway import Gateway, Schedule
+from gateway.journey.gateway import Destination, Gateway, Schedule, Writer
 from gateway.journey.publish import Due
+from gateway.journey.reach import Reach, read_hosts
 from gateway.ledger.note import Ed25519Signer
+from gateway.mapping.bars_message import BarsMessage
 from gateway.mapping.fhir_rest import FhirTransaction
+from gateway.mapping.health_and_work import HealthAndWork
+from gateway.outbound.addresses import look_up
+from gateway.outbound.bars import Bars
+from gateway.outbound.client_token import ClientTokens
 from gateway.outbound.fhir_rest import FhirRest
 from gateway.outbound.https_line import HttpsLine
+from gateway.outbound.https_xml import HttpsXml
+from gateway.outbound.mesh import Mesh
 from gateway.referral.directory import Format, Transport
 from gateway.referral.identifiers import OdsCode
 from gateway.store.engine import Store
@@ -35,6 +46,8 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from gateway.outbound.keeper import Keeper
+    from gateway.outbound.mailbox import Postman
+    from gateway.outbound.notifier import Notifier
     from gateway.outbound.worker import Worker
 
 
@@ -60,6 +73,7 @@ def open_gateway(settings: Settings) -> Gateway:
     Raises:
         SchemaOutdatedError: the database needs `gateway db upgrade` first.
         ProfileError: a file of the profiles is wrong; the text says which and where.
+        ConfigError: a stylesheet or schema of the mappings is missing or broken.
     """
     store = open_store(settings)
     require_current_schema(store.engine)
@@ -76,22 +90,44 @@ def open_gateway(settings: Settings) -> Gateway:
         lapses=settings.worker_losses,
         recall_due=settings.recall_due,
     )
-    line = HttpsLine(
+    profiles = require_own(load_profiles(settings.profiles_dir or OWN_PROFILES))
+    work = HealthAndWork(OWN_MAPPINGS / "health-and-work")
+    return Gateway(
+        store=store,
+        profiles=profiles,
+        policy=POLICY,
+        schedule=schedule,
+        ods=OdsCode(settings.operator_ods),
+        writers=_writers(settings, profiles) | {Format.HEALTH_AND_WORK: work},
+        destinations=_destinations(settings, work),
+        opt_out_age=settings.opt_out_age,
+    )
+
+
+def _writers(settings: Settings, profiles: Profiles) -> dict[Format, Writer]:
+    return {
+        Format.FHIR_TRANSACTION: FhirTransaction(),
+        Format.BARS_MESSAGE: BarsMessage(profiles, by=OdsCode(settings.operator_ods)),
+    }
+
+
+def _line(settings: Settings) -> HttpsLine:
+    return HttpsLine(
         certificates=settings.certificates_dir,
         credentials=settings.credentials_dir,
         connect_timeout=settings.connect_timeout,
         reply_timeout=settings.reply_timeout,
     )
-    return Gateway(
-        store=store,
-        profiles=require_own(load_profiles(settings.profiles_dir or OWN_PROFILES)),
-        policy=POLICY,
-        schedule=schedule,
-        ods=OdsCode(settings.operator_ods),
-        writers={Format.FHIR_TRANSACTION: FhirTransaction()},
-        destinations={Transport.FHIR_REST: FhirRest(line)},
-        opt_out_age=settings.opt_out_age,
-    )
+
+
+def _destinations(settings: Settings, work: HealthAndWork) -> dict[Transport, Destination]:
+    line = _line(settings)
+    return {
+        Transport.FHIR_REST: FhirRest(line),
+        Transport.BARS: Bars(line, ClientTokens(line)),
+        Transport.HTTPS: HttpsXml(line, work.read_receipt),
+        Transport.MESH: Mesh(line),
+    }
 
 
 def create_app(settings: Settings) -> "Flask":
@@ -103,7 +139,12 @@ def create_app(settings: Settings) -> "Flask":
         public_url=settings.public_url,
         token_lifetime=settings.token_lifetime,
         max_body_bytes=settings.max_body_bytes,
+        reach=_reach(settings),
     )
+
+
+def _reach(settings: Settings) -> Reach:
+    return Reach(look_up=look_up, named=read_hosts(settings.subscription_hosts))
 
 
 def create_worker(settings: Settings) -> "Worker":
@@ -114,6 +155,38 @@ def create_worker(settings: Settings) -> "Worker":
         open_gateway(settings),
         threads=settings.delivery_threads,
         share=settings.delivery_share,
+        poll=settings.delivery_poll,
+    )
+
+
+def create_postman(settings: Settings) -> "Postman":
+    """Make the postman, which looks after our MESH mailboxes, beside the worker."""
+    from gateway.outbound.mailbox import Postman  # noqa: PLC0415
+
+    return Postman(open_gateway(settings), _line(settings), poll=settings.mesh_poll)
+
+
+def create_notifier(settings: Settings) -> "Notifier":
+    """Make the notifier, which tells subscribers what happened, beside the worker.
+
+    Raises:
+        ConfigError: the setting of the hosts that subscriptions may name is wrong.
+    """
+    from gateway.inbound.front_door import FHIR_BASE  # noqa: PLC0415
+    from gateway.outbound.notifier import Notifier  # noqa: PLC0415
+    from gateway.outbound.rest_hook import RestHook  # noqa: PLC0415
+
+    line = HttpsLine(
+        certificates=settings.certificates_dir,
+        credentials=settings.credentials_dir,
+        connect_timeout=settings.connect_timeout,
+        reply_timeout=LONGEST_TIMEOUT,
+    )
+    return Notifier(
+        open_gateway(settings),
+        RestHook(line, _reach(settings)),
+        base_url=settings.public_url.rstrip("/") + FHIR_BASE,
+        threads=settings.notifier_threads,
         poll=settings.delivery_poll,
     )
 

@@ -26,6 +26,9 @@ from gateway.fhir.json_text import MAX_BYTES
 OWN_PROFILES = Path(__file__).parents[1] / "fhir_profiles"
 """The profiles that come with the program: a folder beside it."""
 
+OWN_MAPPINGS = Path(__file__).parents[1] / "mappings"
+"""Stylesheets and schemas of the formats that have them, in the same way."""
+
 _PREFIX = "GATEWAY_"
 _NOT_SETTINGS = frozenset({"GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG"})
 
@@ -139,6 +142,20 @@ class Settings(BaseSettings):
     )
     reply_timeout: timedelta = Field(
         default=timedelta(seconds=8), description="for a provider's whole answer"
+    )
+    mesh_poll: timedelta = Field(
+        default=timedelta(minutes=1),
+        gt=timedelta(0),
+        description="how long a worker waits between two looks into our MESH mailboxes; live MESH"
+        " asks for 5 minutes",
+    )
+    notifier_threads: int = Field(
+        default=4, ge=1, description="notifications to subscribers under way at once"
+    )
+    subscription_hosts: str = Field(
+        default="",
+        description="where subscriptions may lead beside port 443 of the public Internet: for each"
+        " a host or host:port, and if need be a CA file of certificates_dir, with blanks between",
     )
     retry_first: timedelta = Field(
         default=timedelta(seconds=15), description="the first wait after a failed attempt"

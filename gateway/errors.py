@@ -30,6 +30,7 @@
     │   ├── TooEarlyError
     │   ├── ManyFoundError
     │   ├── PreconditionFailedError
+    │   ├── AheadOfListError
     │   └── IllegalMoveError
     ├── FailedBeforeError             the same request failed before, and was told so
     ├── TooSlowError                  the time to answer ended; nothing was written
@@ -239,6 +240,10 @@ class ManyFoundError(StateError):
 
 class PreconditionFailedError(StateError):
     """A condition that the caller set does not hold: If-Match, If-None-Exist."""
+
+
+class AheadOfListError(StateError):
+    """The caller has seen more events than its list has: it is not the list that was read."""
 
 
 class IllegalMoveError(StateError):

@@ -8,7 +8,7 @@ import click
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
-def _list(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:  # noqa: FBT001  # as click calls it
+def _list(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:
     """Print what is asked of an endpoint, and end."""
     if is_asked:
         from gateway.cli.certify.show import list_cases
@@ -24,13 +24,21 @@ def _list(context: click.Context, _option: click.Parameter, is_asked: bool) -> N
 @click.option("--token-file", type=_FILE, help="A bearer token for searches; no post carries it.")
 @click.option("--provider", metavar="ODS", help="Whom the referrals are for, if you check it.")
 @click.option("--service", metavar="ID", help="Their service (DoS), if you check it.")
+@click.option(
+    "--format",
+    "wire",
+    type=click.Choice(["fhir-transaction", "bars-message"]),
+    default="fhir-transaction",
+    show_default=True,
+    help="What your endpoint takes.",
+)
 @click.option("--only", multiple=True, metavar="CASE", help="This case, and what it needs.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list,
     help="Say what is asked, and why; send nothing.",
 )  # fmt: skip
-def certify(
+def certify(  # noqa: PLR0913  # one for each option
     url: str,
     *,
     ca_file: Path | None,
@@ -38,6 +46,7 @@ def certify(
     token_file: Path | None,
     provider: str | None,
     service: str | None,
+    wire: str,
     only: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -50,6 +59,7 @@ def certify(
     from gateway.cli.certify.run import Target, chosen
     from gateway.cli.certify.show import try_endpoint
     from gateway.errors import ConfigError
+    from gateway.referral.directory import Format
 
     target = Target(
         url=url,
@@ -58,6 +68,7 @@ def certify(
         token_file=token_file,
         provider=provider,
         service=service,
+        format=Format(wire),
     )
     try:
         status = try_endpoint(target, chosen(only), as_json=as_json)

@@ -17,6 +17,7 @@ from gateway.cli.ledger import ledger
 from gateway.cli.notice import notice
 from gateway.cli.opt_out import opt_out
 from gateway.cli.retention import retention
+from gateway.cli.subscription import subscription
 from gateway.cli.switch import switch
 from gateway.errors import GatewayError
 
@@ -192,4 +193,5 @@ main.add_command(notice)
 main.add_command(opt_out)
 main.add_command(erase)
 main.add_command(retention)
+main.add_command(subscription)
 main.add_command(certify)

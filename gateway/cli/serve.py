@@ -12,7 +12,14 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from gateway.app import create_app, create_keeper, create_worker, open_gateway
+from gateway.app import (
+    create_app,
+    create_keeper,
+    create_notifier,
+    create_postman,
+    create_worker,
+    open_gateway,
+)
 from gateway.config import Settings
 from gateway.journey.policies import put_in_force
 
@@ -120,10 +127,15 @@ def run_worker(settings: Settings) -> None:
         signal.signal(number, lambda number, _: told.append(number))
     _be_ready(settings)
     worker, keeper = create_worker(settings), create_keeper(settings)
+    postman, notifier = create_postman(settings), create_notifier(settings)
     worker.start()
     keeper.start()
+    postman.start()
+    notifier.start()
     logging.getLogger(__name__).info("the worker is delivering")
     while not told:
         time.sleep(_LOOK_AGAIN.total_seconds())
     worker.stop(patience=_PATIENCE)
     keeper.stop(patience=_PATIENCE)
+    postman.stop(patience=_PATIENCE)
+    notifier.stop(patience=_PATIENCE)

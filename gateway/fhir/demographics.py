@@ -42,11 +42,14 @@ def is_same_person(known: JsonObject, claimed: JsonObject) -> bool:
     """Say whether a Patient is shown to be the one that is known.
 
     Two NHS numbers must be equal, and two dates of birth. Where one of them has no number,
-    the dates of birth and a family name must be there and fit.
+    they have another identifier in common, or the dates of birth and a family name are there
+    and fit.
     """
     numbers, birth = (_numbers(known), _numbers(claimed)), _both(known, claimed, "birthDate")
     if all(numbers):
         return numbers[0] == numbers[1] and birth is not False
+    if birth is not False and _others(known) & _others(claimed):
+        return True
     return birth is True and bool(_families(known) & _families(claimed))
 
 
@@ -62,6 +65,16 @@ def _numbers(patient: JsonObject) -> set[str]:
         for each in objects(patient, "identifier")
         if is_nhs_number(each)
     }
+
+
+def _others(patient: JsonObject) -> set[tuple[str, str]]:
+    """List the identifiers that are no NHS number: each by its system and value, both there."""
+    found = {
+        (string(each, "system") or "", string(each, "value") or "")
+        for each in objects(patient, "identifier")
+        if not is_nhs_number(each)
+    }
+    return {each for each in found if all(each)}
 
 
 def _families(patient: JsonObject) -> set[str]:

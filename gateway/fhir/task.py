@@ -6,6 +6,7 @@ next is the gateway's request to the provider, under the delivery's id. Source: 
 Clinical Order Workflow guide.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,14 +31,30 @@ from gateway.referral.lifecycle import (
     TaskStatus,
 )
 from gateway.referral.model import Delivery, Referral
+from gateway.referral.withdrawals import Recall, RecallAnswer
 
 BUSINESS_STATUS_SYSTEM = f"{OWN_BASE}/CodeSystem/hop-status"
+ANSWER_SYSTEM = f"{OWN_BASE}/CodeSystem/recall-answer"
+"""What a provider did with what it had; stands beside the hop's own status."""
+
+GROUND_SYSTEM = f"{OWN_BASE}/CodeSystem/retention-ground"
+"""Why it keeps what it had."""
+
+ANSWERED: Mapping[RecallAnswer, TaskStatus] = {
+    RecallAnswer.STOPPED: TaskStatus.COMPLETED,
+    RecallAnswer.RETURNED: TaskStatus.COMPLETED,
+    RecallAnswer.RETAINED: TaskStatus.REJECTED,
+}
+"""What a recall's Task is by its answer. To keep what one has may be lawful; it is a no all the
+same."""
 _TASK_CODES = "http://hl7.org/fhir/CodeSystem/task-code"
 
 
 def gateway_hop(referral: Referral, gateway: OdsCode) -> JsonObject:
     """Show the hop from practice to gateway."""
-    body = _hop(referral, referral.id, referral.version, referral.received_at, referral.updated_at)
+    body = _hop(
+        referral, referral.id, str(referral.version), referral.received_at, referral.updated_at
+    )
     body |= {
         "status": _gateway_status(referral).value,
         "businessStatus": _concept(BUSINESS_STATUS_SYSTEM, referral.state.value),
@@ -53,9 +70,16 @@ def gateway_hop(referral: Referral, gateway: OdsCode) -> JsonObject:
     return _tree(body)
 
 
-def provider_hop(referral: Referral, delivery: Delivery, gateway: OdsCode) -> JsonObject:
-    """Show the hop from gateway to provider; a recall's Task asks to abort the referral."""
-    body = _hop(referral, delivery.id, delivery.version, delivery.created_at, delivery.updated_at)
+def provider_hop(
+    referral: Referral, delivery: Delivery, gateway: OdsCode, recall: Recall | None = None
+) -> JsonObject:
+    """Show the hop from gateway to provider; a recall's Task asks to abort the referral.
+
+    What the provider answered to a recall is its status from then on, whether or not our own
+    word of it was brought.
+    """
+    version = version_of(delivery, recall)
+    body = _hop(referral, delivery.id, version, delivery.created_at, delivery.updated_at)
     body |= {
         "partOf": [{"reference": f"Task/{referral.id}"}],
         "status": PROVIDER_HOP[delivery.state].value,
@@ -65,10 +89,34 @@ def provider_hop(referral: Referral, delivery: Delivery, gateway: OdsCode) -> Js
     }
     if delivery.kind is DeliveryKind.RECALL:
         body["code"] = _concept(_TASK_CODES, "abort")
-        body["reasonCode"] = _concept(REASON_SYSTEM, CANCELLED)
+        body["reasonCode"] = _concept(REASON_SYSTEM, recall.cause if recall else CANCELLED)
     if delivery.reason is not None and delivery.state is not DeliveryState.DELIVERED:
         body["statusReason"] = _concept(REASON_SYSTEM, delivery.reason)
+    if recall is not None:
+        body["restriction"] = {"period": {"end": instant(recall.due)}}
+        body |= _answered(recall, delivery)
     return _tree(body)
+
+
+def version_of(delivery: Delivery, recall: Recall | None) -> str:
+    """Name the version of a hop's Task: where its delivery stands, and what was answered."""
+    answer = recall.answer if recall else None
+    return f"{delivery.version}.{answer}" if answer else str(delivery.version)
+
+
+def _answered(recall: Recall, delivery: Delivery) -> dict[str, Any]:
+    """Show what the provider answered, beside where the recall itself stands."""
+    if recall.answer is None:
+        return {}
+    where = {"system": BUSINESS_STATUS_SYSTEM, "code": delivery.state.value}
+    said = {"system": ANSWER_SYSTEM, "code": recall.answer.value}
+    shown: dict[str, Any] = {
+        "status": ANSWERED[recall.answer].value,
+        "businessStatus": {"coding": [where, said]},
+    }
+    if recall.ground is not None:
+        shown["statusReason"] = _concept(GROUND_SYSTEM, recall.ground.value)
+    return shown
 
 
 def _gateway_status(referral: Referral) -> TaskStatus:
@@ -78,11 +126,11 @@ def _gateway_status(referral: Referral) -> TaskStatus:
 
 
 def _hop(
-    referral: Referral, own_id: str, version: int, made: datetime, moved: datetime
+    referral: Referral, own_id: str, version: str, made: datetime, moved: datetime
 ) -> dict[str, Any]:
     return {
         "id": own_id,
-        "meta": {"versionId": str(version), "lastUpdated": instant(moved)},
+        "meta": {"versionId": version, "lastUpdated": instant(moved)},
         "identifier": [{"system": f"{OWN_BASE}/Id/hop", "value": own_id}],
         "groupIdentifier": {"system": REFERENCE_SYSTEM, "value": referral.reference},
         "intent": "order",

@@ -55,6 +55,7 @@ STATUSES: Mapping[type[GatewayError], Status] = {
     errors.RequestIdReusedError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
     errors.TooEarlyError: Status(http=425, code="REC_TOO_EARLY", issue=IssueCode.DUPLICATE),
     errors.PreconditionFailedError: Status(http=412, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
+    errors.AheadOfListError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
     errors.IllegalMoveError: Status(http=409, code="REC_CONFLICT", issue=IssueCode.CONFLICT),
     errors.TooSlowError: Status(http=408, code="REC_TIMEOUT", issue=IssueCode.TIMEOUT),
     errors.StoreUnavailableError: Status(

@@ -16,6 +16,7 @@ from gateway.inbound.media import FORMATS
 from gateway.referral.directory import Scope
 from gateway.referral.identifiers import OWN_BASE
 from gateway.referral.json import JsonObject
+from gateway.referral.subscriptions import TOPIC
 
 WRITTEN_ON = "2026-11-22"
 """When what is stated here last changed."""
@@ -42,6 +43,10 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
         ),
     ),
     "Task": (_READ, (("_lastUpdated", "date"),)),
+    "Subscription": (
+        ("create", "read", "update", "delete", "search-type"),
+        (("_id", "token"), ("status", "token"), ("url", "uri")),
+    ),
     "AuditEvent": (
         _READ,
         (
@@ -85,16 +90,25 @@ _DOCUMENTATION = {
     " Consent, or the Task of a delivery; agent is a client or a role of the gateway, practice an ODS"
     " code, policy a version of the sharing rules. A page may hold fewer entries than asked for and"
     " still have a next one. There is no total.",
+    "Subscription": "Topic-based subscriptions (Subscriptions R5 Backport 1.1.0), rest-hook only,"
+    " content empty or id-only; a provider sees only its own. Each notification is signed by the"
+    " Standard Webhooks scheme, and payload application/json asks for plain webhooks. An update"
+    " changes status, end and channel.header, and nothing else. No filter is applied.",
     "MessageDefinition": "A search is about one service, and needs its id as a context, beside"
     " which go the use case as another context, _id, url or name; and it needs the token of one"
     " who may send a referral. A definition is read by anyone.",
 }
 
+_TOPICS = (
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/"
+    "capabilitystatement-subscriptiontopic-canonical"
+)
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _VERSIONING = {
     "ServiceRequest": "versioned-update",
     "Consent": "versioned-update",
     "Task": "versioned",
+    "Subscription": "versioned-update",
 }
 """How types are versioned. Those that are know If-None-Match, and an update wants If-Match."""
 
@@ -105,7 +119,8 @@ _OPERATIONS = {"process-message": "process-message"}
 """Operations of the whole system, each with the id of its OperationDefinition here."""
 
 _OPERATIONS_OF = {
-    "ServiceRequest": {"validate": "referral-validate", "explain": "referral-explain"}
+    "ServiceRequest": {"validate": "referral-validate", "explain": "referral-explain"},
+    "Subscription": {"status": "subscription-status", "events": "subscription-events"},
 }
 """Operations of one type, likewise."""
 
@@ -158,7 +173,9 @@ def _security(base_url: str) -> dict[str, Any]:
 def _resource(name: str, profiles: Profiles) -> dict[str, Any]:
     interactions, parameters = SERVED[name]
     held = sorted({each.url for each in profiles.by_url.values() if each.type == name})
+    topics = [{"url": _TOPICS, "valueCanonical": TOPIC}] if name == "Subscription" else []
     return {
+        **({"extension": topics} if topics else {}),
         "type": name,
         "profile": f"http://hl7.org/fhir/StructureDefinition/{name}",
         **({"supportedProfile": held} if held else {}),

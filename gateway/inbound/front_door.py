@@ -14,6 +14,7 @@ from gateway.inbound.bars_routes import routes as bars_routes
 from gateway.inbound.consent_routes import routes as consent_routes
 from gateway.inbound.definition_routes import routes as definition_routes
 from gateway.inbound.explain_routes import routes as explain_routes
+from gateway.inbound.feed_routes import routes as feed_routes
 from gateway.inbound.house import House
 from gateway.inbound.identity import ClientCredentials
 from gateway.inbound.impact_routes import routes as impact_routes
@@ -25,8 +26,10 @@ from gateway.inbound.read_routes import routes as read_routes
 from gateway.inbound.referral_routes import routes as referral_routes
 from gateway.inbound.request import echo_ids
 from gateway.inbound.sharing_routes import routes as sharing_routes
+from gateway.inbound.subscription_routes import routes as subscription_routes
 from gateway.inbound.task_routes import routes as task_routes
 from gateway.journey.gateway import Gateway
+from gateway.journey.reach import NOWHERE, Reach
 from gateway.referral.model import Door
 
 FHIR_BASE = "/FHIR/R4"
@@ -36,7 +39,12 @@ _log = logging.getLogger(__name__)
 
 
 def build_front_door(
-    gateway: Gateway, *, public_url: str, token_lifetime: timedelta, max_body_bytes: int
+    gateway: Gateway,
+    *,
+    public_url: str,
+    token_lifetime: timedelta,
+    max_body_bytes: int,
+    reach: Reach = NOWHERE,
 ) -> flask.Flask:
     """Assemble the application.
 
@@ -45,6 +53,7 @@ def build_front_door(
         public_url: scheme, host and port under which senders reach this gateway.
         token_lifetime: how long an access token is good for.
         max_body_bytes: longer bodies are refused unread.
+        reach: where subscribers may have notifications posted.
     """
     base_url = public_url.rstrip("/") + FHIR_BASE
     identity = ClientCredentials(
@@ -54,7 +63,9 @@ def build_front_door(
     app.url_map.merge_slashes = False  # a redirect would repeat the address, query and all
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # it would answer anybody
-    app.extensions["house"] = House(gateway=gateway, base_url=base_url, identity=identity)
+    app.extensions["house"] = House(
+        gateway=gateway, base_url=base_url, identity=identity, reach=reach
+    )
     app.register_blueprint(ping)
     app.register_blueprint(sharing_routes, url_prefix=SHARING_BASE)
     app.register_blueprint(impact_routes, url_prefix=SHARING_BASE)
@@ -66,9 +77,11 @@ def build_front_door(
         read_routes,
         consent_routes,
         task_routes,
+        feed_routes,
         audit_routes,
         definition_routes,
         explain_routes,
+        subscription_routes,
     ):
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)

@@ -6,15 +6,20 @@ import flask
 
 from gateway.inbound.identity import ClientCredentials
 from gateway.journey.gateway import Gateway
+from gateway.journey.reach import Reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """The objects behind the front door. `base_url` ends with the FHIR base, without a slash."""
+    """The objects behind the front door. `base_url` ends with the FHIR base, without a slash.
+
+    `reach` says where subscribers may have notifications posted.
+    """
 
     gateway: Gateway
     base_url: str
     identity: ClientCredentials
+    reach: Reach
 
 
 def house() -> House:

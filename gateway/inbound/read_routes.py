@@ -1,6 +1,7 @@
-"""Reading referrals back, for the practice that sent them.
+"""Reading referrals back, for the practice that sent them and the provider that has them.
 
-What enters: a search or an id. What leaves: ServiceRequests of the caller's own practice.
+What enters: a search or an id. What leaves: ServiceRequests of the caller's own practice; to a
+provider, one that was brought to it, as it may be shown now.
 """
 
 import re
@@ -39,6 +40,7 @@ from gateway.journey.look_up import (
     present_version,
     show_referral,
 )
+from gateway.journey.show_again import brought_to, show_again
 from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import Scope
 from gateway.referral.identifiers import Handle, ReferralId
@@ -65,12 +67,19 @@ routes = flask.Blueprint("reads", __name__)
 def get_referral(referral_id: str) -> flask.Response:
     """Show a referral of the caller's own organisation, in its present version.
 
+    A provider to whom it was brought is shown what may leave at this moment, without an ETag:
+    what may leave changes while the referral does not.
+
     Raises:
         MethodNotAllowed: it is no id but the operation, which is posted.
     """
     if referral_id in ("$validate", "$explain"):
         raise MethodNotAllowed(["POST"])
     check_accept()
+    brought = brought_to(flask.g.sender, own_id(referral_id), house().gateway)
+    if brought is not None:
+        body = show_again(flask.g.sender, brought, house().gateway)
+        return to_response(Answer(http=200, body=body))
     versions = _versions(referral_id, Interaction.READ)
     return to_response(shown(versions[-1]))
 

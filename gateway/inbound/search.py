@@ -108,14 +108,14 @@ def _moments(found: re.Match[str], name: str) -> tuple[datetime, datetime]:
     """Return the first instant of a date or time, and the first one after it."""
     text = found["moment"].replace(" ", "+")  # an unescaped + arrives as a blank
     whole = text + ("" if found["day"] else "-01" if found["month"] else "-01-01")
-    moment = read(name, "a real date", lambda: _instant(whole))
+    moment = read(name, "a real date", lambda: instant_of(whole))
     if found["day"]:
         return moment, moment + (timedelta(microseconds=1) if found["time"] else timedelta(days=1))
     month = moment.month % 12 + 1 if found["month"] else 1
     return moment, moment.replace(year=moment.year + (month == 1), month=month)
 
 
-def _instant(text: str) -> datetime:
+def instant_of(text: str) -> datetime:
     """Read a time with its offset, or the start of a day in UTC, if it is one we can count from.
 
     Raises:
@@ -146,7 +146,7 @@ def after(given: Mapping[str, list[str]]) -> tuple[datetime, str] | None:
         return None
     try:
         moment, _, row = base64.urlsafe_b64decode(text).decode("ascii").partition("|")
-        return _instant(moment), ReferralId(row)
+        return instant_of(moment), ReferralId(row)
     except (binascii.Error, ValueError):
         raise malformed("_after", "the one of a next link") from None
 

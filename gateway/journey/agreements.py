@@ -40,12 +40,14 @@ from gateway.journey.sharing import (
     require_practice,
 )
 from gateway.journey.signing import Asked, ask, refusal
+from gateway.journey.withdraw import acknowledge
 from gateway.ledger.entry import AgreementRefused
 from gateway.referral.directory import Agreement, AgreementStatus, Practice, Terms
 from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.instants import day_of
 from gateway.referral.notices import Notice
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment
+from gateway.referral.withdrawals import Acknowledged
 from gateway.store import sharing
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
@@ -84,7 +86,8 @@ class AgreementSet:
 
     `event` None: it stood so already, or `refused` says why not; nothing was written.
     `objection` is the rule because of which it was only proposed. `note` says what is planned
-    all the same where it stood so already, and how to cancel it.
+    all the same where it stood so already, and how to cancel it. `withdrawn`: what no longer
+    leaves by it, and what had left.
     """
 
     event: AgreementEvent | None
@@ -92,6 +95,7 @@ class AgreementSet:
     objection: Reason | None = None
     refused: AgreementRefused | None = None
     note: str | None = None
+    withdrawn: tuple[Acknowledged, ...] = ()
 
 
 def set_agreement(
@@ -103,8 +107,10 @@ def set_agreement(
     1. Lock the practice; read the events on the agreement.
     2. Say so where it stands that way already; refuse what cannot happen to it.
     3. What brings it into force is put to the sharing rules.
-    4. Write the event, or the refusal, with its entry; draft the notice that is due.
+    4. Write the event, or the refusal, with its entry; draft the notice that is due. What a
+       withdrawal covers is stopped.
     --- end ---
+    5. Wait until nothing of it can leave any more; recall what had left.
 
     Raises:
         NotFoundError: the directory has no such practice or counterparty, or there is no such
@@ -127,7 +133,9 @@ def set_agreement(
     done, drafted = once_more(act)
     if done.refused is not None and done.objection is not None:
         raise refusal(done.objection)
-    return done, drafted
+    recorded_at = done.event.recorded_at if done.event else None
+    withdrawn = acknowledge(gateway, practice=practice, at=recorded_at)
+    return replace(done, withdrawn=withdrawn), drafted
 
 
 def change_agreement(
@@ -169,8 +177,8 @@ def change_agreement(
         else ask(tx, gateway, event, before, wish.confirmed_by)
     )
     if asked.objection is not None:
-        return _objected(tx, earlier, event, asked, before=before, now=now)
-    record_agreement(tx, event)
+        return _objected(tx, gateway, earlier, event, asked, before=before, now=now)
+    record_agreement(tx, gateway, event)
     return AgreementSet(event=event, standing=_standing(wish.agreement, [*earlier, event], now))
 
 
@@ -305,6 +313,7 @@ def _require_possible(
 
 def _objected(
     tx: Transaction,
+    gateway: Gateway,
     earlier: Sequence[AgreementEvent],
     event: AgreementEvent,
     asked: Asked,
@@ -329,7 +338,7 @@ def _objected(
         standing = _standing(event.agreement, earlier, now)
         return AgreementSet(event=None, standing=standing, objection=asked.objection)
     require_legal(earlier, proposed)
-    record_agreement(tx, proposed)
+    record_agreement(tx, gateway, proposed)
     standing = _standing(event.agreement, [*earlier, proposed], now)
     return AgreementSet(event=proposed, standing=standing, objection=asked.objection)
 

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from gateway.consent.agreements import RESTRICTS, in_order, move_to
 from gateway.errors import DirectoryFileError
+from gateway.journey.assurance import change_assurance
 from gateway.journey.gateway import Gateway
 from gateway.journey.sharing import import_agreement, import_switches
 from gateway.ledger.entry import DirectoryApplied
@@ -33,6 +34,7 @@ from gateway.referral.directory import (
     AgreementStatus,
     Endpoint,
     Practice,
+    Provider,
     Service,
     Switch,
     SwitchValue,
@@ -95,9 +97,12 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
         ended = plan.missing if plan.ends_missing else ()
         written = [*plan.added, *plan.changed]
         directory.replace_rows(tx, [_alone(r) for r in written if r.kind is not Kind.AGREEMENT])
-        _keep_lanes(tx, written)
         directory.end_rows(tx, [(row.kind, row.key) for row in ended])
-        _import(tx, written, ended, {row.name: row for row in said.rows})
+        nouns = [noun_of(row.kind, row.body) for row in written]
+        lanes.keep(tx, [noun for noun in nouns if isinstance(noun, Endpoint)])
+        _import(tx, gateway, written, ended, {row.name: row for row in said.rows})
+        _reassure(tx, gateway, said.rows, written, ended)
+        _move_lanes(tx, nouns)
         tx.record(
             DirectoryApplied(
                 actor=ACTOR,
@@ -110,11 +115,28 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
     return plan
 
 
-def _keep_lanes(tx: Transaction, written: Iterable[DirectoryRow]) -> None:
-    """Give each endpoint its lane; what waits for a service that moved waits in the new one."""
-    nouns = [noun_of(row.kind, row.body) for row in written]
-    lanes.keep(tx, [noun for noun in nouns if isinstance(noun, Endpoint)])
-    for noun in nouns:
+def _reassure(
+    tx: Transaction,
+    gateway: Gateway,
+    now: Iterable[DirectoryRow],
+    written: Iterable[DirectoryRow],
+    ended: Iterable[DirectoryRow],
+) -> None:
+    """Note what the file changes of providers, in one order, after all gates of practices."""
+    before, gone = _providers(now), _providers(ended)
+    then = {ods: it for ods, it in (before | _providers(written)).items() if ods not in gone}
+    for ods in sorted({*before, *then}):
+        change_assurance(tx, gateway, before.get(ods), then.get(ods), actor=ACTOR)
+
+
+def _providers(rows: Iterable[DirectoryRow]) -> dict[OdsCode, Provider]:
+    nouns = [noun_of(row.kind, row.body) for row in rows]
+    return {noun.ods: noun for noun in nouns if isinstance(noun, Provider)}
+
+
+def _move_lanes(tx: Transaction, written: Iterable[Noun]) -> None:
+    """Let what waits for a service that moved wait in the lane of its new endpoint."""
+    for noun in written:
         if isinstance(noun, Service):
             deliveries.move_lane(tx, noun.id, noun.endpoint)
 
@@ -321,6 +343,7 @@ def _alone(row: DirectoryRow) -> DirectoryRow:
 
 def _import(
     tx: Transaction,
+    gateway: Gateway,
     written: Sequence[DirectoryRow],
     ended: Sequence[DirectoryRow],
     now: Mapping[tuple[Kind, str], DirectoryRow],
@@ -329,14 +352,14 @@ def _import(
     for row in written:
         wanted, move = _move(row, now)
         if wanted is not None and move is not None:
-            import_agreement(tx, wanted, move, actor=ACTOR)
+            import_agreement(tx, gateway, wanted, move, actor=ACTOR)
         noun = noun_of(row.kind, row.body)
         if isinstance(noun, Practice):
-            import_switches(tx, noun, actor=ACTOR)
+            import_switches(tx, gateway, noun, actor=ACTOR)
     for row in ended:
         noun = noun_of(row.kind, row.body)
         if isinstance(noun, Agreement):
-            import_agreement(tx, noun, AgreementMove.WITHDRAWN, actor=ACTOR)
+            import_agreement(tx, gateway, noun, AgreementMove.WITHDRAWN, actor=ACTOR)
 
 
 def _loose_ends(rows: Iterable[DirectoryRow]) -> Iterable[str]:

@@ -141,7 +141,7 @@ def _applied(
     said = replace(word, reason=line.reason or word.reason)
     try:
         if isinstance(line.change, SwitchTo):
-            set_so = change_switch(tx, practice, _switch_wish(line, line.change), said)
+            set_so = change_switch(tx, gateway, practice, _switch_wish(line, line.change), said)
             return set_so.written, set_so.note or _told_back(set_so.taken_back)
         wish = _agreement_wish(line, line.change)
         done = change_agreement(tx, gateway, practice, wish, said)

@@ -27,8 +27,10 @@ from gateway.errors import (
 )
 from gateway.fhir.read_consent import IncomingConsent, shown_as, standing
 from gateway.fhir.text import read_resource
+from gateway.journey import withdraw
 from gateway.journey.disclose import Question, Shown, record_shown, search_for
 from gateway.journey.gateway import Gateway
+from gateway.journey.withdraw import Concerns
 from gateway.ledger.entry import (
     ConsentEnteredInError,
     ConsentRecorded,
@@ -39,6 +41,7 @@ from gateway.ledger.kinds import Interaction
 from gateway.referral.identifiers import ConsentId, Handle, NhsNumber, OdsCode
 from gateway.referral.json import JsonObject
 from gateway.referral.model import Envelope, Identifier, Sender
+from gateway.referral.withdrawals import Cause
 from gateway.store import consents, details, gates, persons, requests
 from gateway.store.consents import Search
 from gateway.store.engine import Reading, Transaction
@@ -62,6 +65,7 @@ def record_consent(incoming: IncomingConsent, sent: Envelope, gateway: Gateway) 
     3. Meet the person under a handle; store the first version; write it in the ledger.
     4. Note what the request came to.
     --- end ---
+    5. Where it takes sharing back: wait until nothing of it can leave; recall what had left.
 
     Raises:
         InvalidMessageError: its dateTime is still to come.
@@ -86,8 +90,9 @@ def record_consent(incoming: IncomingConsent, sent: Envelope, gateway: Gateway) 
         )
         consents.add(tx, new, effective_at, sent)
         consents.add_names(tx, new.id, names)
-        _record(tx, ConsentRecorded, new, effective_at, sent)
+        _record(tx, gateway, ConsentRecorded, new, effective_at, sent)
         requests.settle(tx, sent, consent=new.id)
+    withdraw.acknowledge(gateway, practice=new.practice, subject=new.subject)
     return new
 
 
@@ -107,6 +112,7 @@ def change_consent(
     4. Append the version, which counts from when `effective_from` says; write it in the ledger.
     5. Note what the request came to.
     --- end ---
+    6. Where it takes sharing back: wait until nothing of it can leave; recall what had left.
 
     Raises:
         NotFoundError: the sender's organisation has no such Consent.
@@ -136,8 +142,9 @@ def change_consent(
             raise _is_older() from None
         consents.add_names(tx, changed.id, names)
         entry = _ENTRIES.get(changed.status, ConsentSuperseded)
-        _record(tx, entry, changed, effective_at, sent)
+        _record(tx, gateway, entry, changed, effective_at, sent)
         requests.settle(tx, sent, consent=changed.id)
+    withdraw.acknowledge(gateway, practice=changed.practice, subject=changed.subject)
     return changed
 
 
@@ -316,7 +323,12 @@ def _is_older() -> PreconditionFailedError:
 
 
 def _record(
-    tx: Transaction, entry: _Entry, new: Registered, effective_at: datetime, sent: Envelope
+    tx: Transaction,
+    gateway: Gateway,
+    entry: _Entry,
+    new: Registered,
+    effective_at: datetime,
+    sent: Envelope,
 ) -> None:
     details.record(
         tx,
@@ -330,4 +342,13 @@ def _record(
             effective_at=effective_at,
         ),
         sent.told,
+    )
+    withdraw.begin(
+        tx,
+        gateway,
+        cause=Cause.CONSENT,
+        about=new.id,
+        actor=sent.sender.client,
+        recorded_at=tx.at,
+        concerns=Concerns(subject=new.subject, practice=new.practice),
     )

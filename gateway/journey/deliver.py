@@ -138,8 +138,8 @@ def _fence(tx: Transaction, claimed: Delivery) -> Epochs:
 
 def _is_over(tx: Transaction, gateway: Gateway, claimed: Delivery, present: Referral) -> bool:
     """Make no attempt where it was taken back, or where workers keep being lost with it."""
-    if settle.is_taken_back(claimed, present):
-        end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+    if because := settle.is_taken_back(tx, claimed, present):
+        end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
     elif claimed.lapses and tx.at >= claimed.give_up_at:
         settle.give_up(tx, claimed, present, gateway, reason="NO_WORKER_RETURNED")
     elif claimed.lapses >= gateway.schedule.lapses:

@@ -126,6 +126,11 @@ def record_shown(
             tx.record(_read(sender, question, sender.ods, None, None, 0))
 
 
+def read_of(sender: Sender, question: Question, shown: Shown) -> RecordRead:
+    """Say that a client is about to be shown one record, for a transaction that decides on it."""
+    return _read(sender, question, shown.practice, shown.subject, shown, 1)
+
+
 def record_audit(
     gateway: Gateway, actor: str, question: Question, practice: OdsCode | None, size: int
 ) -> None:

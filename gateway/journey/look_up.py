@@ -25,20 +25,25 @@ from gateway.referral.identifiers import (
     ReferralId,
 )
 from gateway.referral.json import JsonObject, objects
-from gateway.referral.lifecycle import DeliveryState, RequestStatus
+from gateway.referral.lifecycle import DeliveryKind, RequestStatus
 from gateway.referral.model import Change, Delivery, Identifier, Referral, Sender
-from gateway.store import deliveries, persons, referrals
+from gateway.referral.withdrawals import Recall
+from gateway.store import deliveries, feeds, persons, recalls, referrals
 from gateway.store.directory import DirectoryAsOf
-from gateway.store.engine import Reading
+from gateway.store.engine import Reading, Transaction
 from gateway.store.referrals import Changed, Search
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One leg: the referral itself (`delivery` None), or one of its deliveries."""
+    """One leg: the referral itself (`delivery` None), or one of its deliveries.
+
+    `recall` is what a delivery of that kind is for, and what came of it.
+    """
 
     referral: Referral
     delivery: Delivery | None
+    recall: Recall | None = None
 
     @property
     def id(self) -> str:
@@ -49,6 +54,16 @@ class Hop:
     def moved_at(self) -> datetime:
         """When it last moved."""
         return self.delivery.updated_at if self.delivery else self.referral.updated_at
+
+
+def hop_of(view: Reading | Transaction, delivery: Delivery) -> Hop:
+    """Put a delivery together with its referral, and a recall with what it is for."""
+    is_recall = delivery.kind is DeliveryKind.RECALL
+    return Hop(
+        referral=referrals.get(view, delivery.referral),
+        delivery=delivery,
+        recall=recalls.find(view, delivery.id) if is_recall else None,
+    )
 
 
 def service_is_known(service: DosServiceId, gateway: Gateway) -> bool:
@@ -94,11 +109,12 @@ def show_referral(
     except NotFoundError:
         record_shown(gateway, sender, question, ())
         raise
-    record_shown(gateway, sender, question, [_shown(kept.referral)])
+    record_shown(gateway, sender, question, [shown_of(kept.referral)])
     return kept
 
 
-def _shown(referral: Referral) -> Shown:
+def shown_of(referral: Referral) -> Shown:
+    """Say for the ledger whose referral, or hop, is shown."""
     return Shown(practice=referral.practice, subject=referral.subject, referral=referral.id)
 
 
@@ -180,7 +196,7 @@ def own_referrals(sender: Sender, wanted: Wanted, gateway: Gateway) -> tuple[lis
         )
         page, total = referrals.search(view, search)
         found_here = [_kept(view, each) for each in page]
-    record_shown(gateway, sender, _question(wanted), [_shown(each) for each in page])
+    record_shown(gateway, sender, _question(wanted), [shown_of(each) for each in page])
     return found_here, total
 
 
@@ -210,8 +226,7 @@ def own_hops(
 ) -> list[Hop]:
     """List hops of which the sender's organisation is requester or owner, oldest move first.
 
-    A provider sees a delivery once it has it. A practice sees its referrals and all their
-    deliveries.
+    A provider sees what it was told of. A practice sees its referrals and all their deliveries.
     """
     with gateway.store.reading() as view:
         owned = deliveries.owned_by(
@@ -223,13 +238,13 @@ def own_hops(
         asked = referrals.placed_by(
             view, sender.ods, since=since, before=before, after=after, limit=limit
         )
-        hops = {d.id: Hop(referrals.get(view, d.referral), d) for d in [*owned, *placed]}
+        hops = {each.id: hop_of(view, each) for each in [*owned, *placed]}
         everything: Sequence[Hop] = [*hops.values(), *(Hop(r, None) for r in asked)]
     found = sorted(everything, key=lambda hop: (hop.moved_at, hop.id))[:limit]
     place = after[0] if after else None
     by = {"from": since, "before": before, "after": place, "_count": limit}
     question = Question(type="Task", interaction=Interaction.SEARCH, by=by)
-    record_shown(gateway, sender, question, [_shown(hop.referral) for hop in found])
+    record_shown(gateway, sender, question, [shown_of(hop.referral) for hop in found])
     return found
 
 
@@ -241,19 +256,21 @@ def own_hop(sender: Sender, hop_id: str, gateway: Gateway) -> Hop:
     """
     question = Question(type="Task", interaction=Interaction.READ, by={"_id": hop_id})
     with gateway.store.reading() as view:
-        delivery = deliveries.find(view, DeliveryId(hop_id))
-        referral = referrals.find(view, delivery.referral if delivery else ReferralId(hop_id))
-    if referral is not None and (referral.practice == sender.ods or _has_it(sender.ods, delivery)):
-        record_shown(gateway, sender, question, [_shown(referral)])
-        return Hop(referral, delivery)
+        found = _hop(view, sender.ods, hop_id)
+    if found is not None:
+        record_shown(gateway, sender, question, [shown_of(found.referral)])
+        return found
     record_shown(gateway, sender, question, ())
     msg = "no task has this id"
     raise NotFoundError(msg)
 
 
-def _has_it(ods: OdsCode, delivery: Delivery | None) -> bool:
-    return (
-        delivery is not None
-        and delivery.provider == ods
-        and delivery.state is DeliveryState.DELIVERED
-    )
+def _hop(view: Reading, ods: OdsCode, hop_id: str) -> Hop | None:
+    """Find a hop that is an organisation's to see: of its own referral, or told to it."""
+    delivery = deliveries.find(view, DeliveryId(hop_id))
+    if delivery is None:
+        referral = referrals.find(view, ReferralId(hop_id))
+        return Hop(referral, None) if referral and referral.practice == ods else None
+    found = hop_of(view, delivery)
+    is_theirs = found.referral.practice == ods or feeds.names(view, ods, delivery.id)
+    return found if is_theirs else None

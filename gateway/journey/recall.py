@@ -19,8 +19,10 @@ from gateway.ledger.entry import (
 )
 from gateway.referral.lifecycle import CANCELLED, DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
-from gateway.store import deliveries, referrals
+from gateway.referral.withdrawals import Recall
+from gateway.store import deliveries, feeds, recalls, referrals
 from gateway.store.engine import Transaction
+from gateway.store.feeds import FeedKind
 
 
 def queue_recall(
@@ -31,11 +33,14 @@ def queue_recall(
     *,
     actor: str,
     cause: str = CANCELLED,
-) -> None:
-    """Queue word for the service of a delivery, due at once. The referral waits for it.
+) -> bool:
+    """Queue word for the service of a delivery, due at once, and once only.
 
-    The recall's `reason` stays its cause, whatever becomes of its attempts.
+    The recall's `reason` stays its cause, whatever becomes of its attempts. Returns: whether
+    the service had not been told before.
     """
+    if recalls.of_deliveries(tx, [recalled.id]):
+        return False
     recall = put(
         tx,
         gateway,
@@ -52,6 +57,10 @@ def queue_recall(
             next_at=recall.next_at,
         )
     )
+    due = tx.at + gateway.schedule.recall_due
+    recalls.add(tx, Recall(id=recall.id, recalled=recalled.id, cause=cause, due=due))
+    feeds.append(tx, recall.provider, FeedKind.RECALL, recall.id)
+    return True
 
 
 def has_not_left(delivery: Delivery) -> bool:
@@ -61,39 +70,52 @@ def has_not_left(delivery: Delivery) -> bool:
     )
 
 
-def stop(tx: Transaction, present: Delivery, referral: Referral, *, actor: str) -> None:
-    """Make no further attempt at a delivery of a referral that was taken back."""
+def stop(
+    tx: Transaction,
+    present: Delivery,
+    referral: Referral,
+    *,
+    actor: str,
+    reason: str = CANCELLED,
+) -> None:
+    """Make no further attempt at a delivery that was taken back."""
     stopped = replace(
         present,
         state=DeliveryState.STOPPED,
         lease_owner=None,
         lease_until=None,
         released_at=None,
-        reason=CANCELLED,
+        reason=reason,
     )
     deliveries.change(tx, present, stopped)
     tx.record(
         DeliveryStopped(
             **named(present, referral, actor=actor),
             attempt=present.attempts,
-            reason=CANCELLED,
+            reason=reason,
         )
     )
 
 
 def end_attempt(
-    tx: Transaction, gateway: Gateway, ended: Delivery, present: Referral, *, actor: str
+    tx: Transaction,
+    gateway: Gateway,
+    ended: Delivery,
+    present: Referral,
+    *,
+    actor: str,
+    because: str = CANCELLED,
 ) -> None:
-    """Go on with a cancelled referral whose last attempt has ended: recall it, or close it.
+    """Go on with a referral taken back, whose last attempt has ended: recall it, or close it.
 
     `ended` is as it was while in flight; where it may have arrived, `may_have_arrived` is set.
     """
-    stop(tx, ended, present, actor=actor)
+    stop(tx, ended, present, actor=actor, reason=because)
     if ended.may_have_arrived:
-        queue_recall(tx, gateway, ended, present, actor=actor)
+        queue_recall(tx, gateway, ended, present, actor=actor, cause=because)
         referrals.change(tx, present, replace(present, state=ReferralState.RECALLING))
     else:
-        close_cancelled(tx, present, present, actor=actor)
+        close_cancelled(tx, present, present, actor=actor, because=because)
 
 
 def close_cancelled(
@@ -148,8 +170,10 @@ def sent(
             status=acknowledged.status,
         )
     )
+    recalls.note_sent(tx, claimed.id)
     live = (DeliveryState.QUEUED, DeliveryState.IN_FLIGHT)
     others = [d for d in deliveries.of_referral(tx, present.id) if d.id != claimed.id]
-    if not any(d.kind is DeliveryKind.RECALL and d.state in live for d in others):
+    is_last = not any(d.kind is DeliveryKind.RECALL and d.state in live for d in others)
+    if is_last and present.state is ReferralState.RECALLING:
         cause = claimed.reason or CANCELLED
         close_cancelled(tx, present, present, actor="worker", because=cause)

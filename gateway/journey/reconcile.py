@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from gateway.journey.feed import feed_faults
 from gateway.journey.gateway import Gateway
 from gateway.journey.reconcile_consent import consent_faults
 from gateway.journey.reconcile_ledger import (
@@ -47,6 +48,8 @@ _LIVE = {
     ReferralState.DELIVERED: frozenset({DeliveryState.DELIVERED}),
 }
 """How the one live delivery of a referral stands: what was claimed is queued until it is released."""
+_TAKEN_BACK = frozenset({ReferralState.RECALLING, ReferralState.CLOSED, ReferralState.HELD})
+"""States of a referral whose delivery may have arrived and asks for nothing more."""
 _IS_LIVE = frozenset().union(*_LIVE.values())
 
 
@@ -86,7 +89,8 @@ def reconcile(gateway: Gateway) -> Reconciliation:
        messages, its decisions, each delivery and its end, its hold, its closing.
 
     Every other row that an entry stands for has exactly that entry, with the same content, and
-    the other way round; and what stands beside an entry belongs to it.
+    the other way round; and what stands beside an entry belongs to it. The list of each provider
+    has every number up to its size, and names what was brought to it.
 
     What only the ledger knows is in order where its person was erased, or its time was over, and
     the ledger says so; and of an erased person nothing may be left.
@@ -109,6 +113,7 @@ def reconcile(gateway: Gateway) -> Reconciliation:
         told.add(_missing_faults(view))
         for faults in (consent_faults, faults_of_entries, faults_of_pairs):
             told.add(_discrepancy(each) for each in faults(view, but))
+        told.add(_discrepancy(each) for each in feed_faults(view))
     return Reconciliation(
         states=states,
         overdue_holds=holds,
@@ -205,4 +210,5 @@ def _live_faults(referral: Referral, live: list[DeliveryRow]) -> Iterable[str]:
 def _is_over(referral: Referral, delivery: DeliveryRow) -> bool:
     """Whether a delivery that arrived asks for nothing more: a recall, or what was taken back."""
     is_recall = delivery.kind is DeliveryKind.RECALL
-    return delivery.state is DeliveryState.DELIVERED and (is_recall or referral.is_cancelled)
+    is_taken_back = referral.is_cancelled or referral.state in _TAKEN_BACK
+    return delivery.state is DeliveryState.DELIVERED and (is_recall or is_taken_back)

@@ -95,6 +95,10 @@ def _consent(said: Said, _but: Exceptions) -> Iterator[Fact]:
     yield from _change(said, "subject", said.subject)
 
 
+def _assurance(said: Said, _but: Exceptions) -> Iterator[Fact]:
+    yield from _change(said, "recipient", said["recipient"])
+
+
 def _change(said: Said, gate: str, key: str | None) -> Iterator[Fact]:
     """Say the number that a gate gave this change; entries of before there were gates have none."""
     number = said.epochs.get(gate)
@@ -133,6 +137,7 @@ _TELLERS: Mapping[str, Callable[[Said, Exceptions], Iterator[Fact]]] = {
     EntryKind.DECISION_MADE: _decision,
     **dict.fromkeys(_EVENTS, _agreement),
     EntryKind.SWITCH_CHANGED: _switch,
+    EntryKind.ASSURANCE_CHANGED: _assurance,
     **dict.fromkeys(_ON_CONSENT, _consent),
     **dict.fromkeys(_STEPS, _notice),
     EntryKind.POLICY_CHANGED: _policy,

@@ -31,9 +31,10 @@ from gateway.referral.identifiers import DecisionId, DeliveryId, ReferralReferen
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
-from gateway.store import decisions, deliveries, referrals
+from gateway.store import decisions, deliveries, feeds, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
+from gateway.store.feeds import FeedKind
 
 ACTOR = "operator"
 _NOT_BROUGHT = (DeliveryState.REFUSED, DeliveryState.DEAD_LETTERED)
@@ -152,6 +153,8 @@ def _again(tx: Transaction, gateway: Gateway, present: Referral, earlier: Delive
         reason=earlier.reason if earlier.kind is DeliveryKind.RECALL else None,
     )
     deliveries.change(tx, earlier, again)
+    if again.kind is DeliveryKind.RECALL:
+        feeds.append(tx, again.provider, FeedKind.CHANGED, again.id)
     tx.record(
         DeliveryReplayed(
             **named(again, present, actor=ACTOR),

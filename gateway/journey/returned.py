@@ -109,7 +109,7 @@ def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate
     except MessageError:
         return Fate.NOT_UNDERSTOOD
     with gateway.store.transaction(gateway.clock()) as tx:
-        found = _find(tx, [answer.about] if answer else [post.linked, post.local_id])
+        found = _find(tx, [answer.about if answer else post.linked, post.local_id])
         endpoint = next((e for e in endpoints if found and e.id == found.lane), None)
         if found is None or endpoint is None or not _may_speak(post, endpoint):
             return Fate.NOT_UNDERSTOOD

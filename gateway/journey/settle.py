@@ -23,10 +23,18 @@ from gateway.ledger.entry import (
     ReferralClosed,
 )
 from gateway.referral.identifiers import DecisionId
-from gateway.referral.lifecycle import DeliveryKind, DeliveryState, Reached, ReferralState
+from gateway.referral.lifecycle import (
+    CANCELLED,
+    WITHDRAWN,
+    DeliveryKind,
+    DeliveryState,
+    Reached,
+    ReferralState,
+)
 from gateway.referral.model import Delivery, Hold, Referral
-from gateway.store import deliveries, referrals
+from gateway.store import deliveries, feeds, referrals
 from gateway.store.engine import Transaction
+from gateway.store.feeds import FeedKind
 
 ACTOR = "worker"
 
@@ -70,8 +78,8 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
         claimed = replace(
             claimed, may_have_arrived=claimed.may_have_arrived or failure.may_have_arrived
         )
-        if is_taken_back(claimed, present):
-            end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+        if because := is_taken_back(tx, claimed, present):
+            end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
             return
         if not failure.may_retry:
             _refused_by_destination(tx, claimed, present, failure, gateway)
@@ -108,8 +116,8 @@ def expired(claimed: Delivery, gateway: Gateway) -> None:
                 lease_until=claimed.lease_until,
             )
         )
-        if is_taken_back(claimed, present):
-            end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+        if because := is_taken_back(tx, claimed, present):
+            end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
             return
         _wait(tx, claimed, present, tx.at, reason=Phase.PREPARE)
 
@@ -159,8 +167,8 @@ def stopped(
 
     Where an earlier attempt may have arrived, a DENY recalls it first.
     """
-    if is_taken_back(claimed, present):
-        end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+    if because := is_taken_back(tx, claimed, present):
+        end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
         return
     _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code_outside)
     tx.record(_refused(claimed, present, Phase.PREPARE, verdict.code, decision))
@@ -198,8 +206,8 @@ def give_up(
     tx: Transaction, claimed: Delivery, present: Referral, gateway: Gateway, *, reason: str
 ) -> None:
     """Make no further attempt; the referral is held for the operator."""
-    if is_taken_back(claimed, present):
-        end_attempt(tx, gateway, claimed, present, actor=ACTOR)
+    if because := is_taken_back(tx, claimed, present):
+        end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
         return
     _end(tx, claimed, DeliveryState.DEAD_LETTERED, reason=reason)
     tx.record(
@@ -221,9 +229,14 @@ def give_up(
     )
 
 
-def is_taken_back(claimed: Delivery, present: Referral) -> bool:
-    """Whether this attempt is of a referral that its sender took back meanwhile."""
-    return present.is_cancelled and claimed.kind is DeliveryKind.REFERRAL
+def is_taken_back(tx: Transaction, claimed: Delivery, present: Referral) -> str | None:
+    """Why no attempt may follow this one: its sender took it back, or sharing was withdrawn."""
+    if claimed.kind is DeliveryKind.RECALL:
+        return None
+    if present.is_cancelled:
+        return CANCELLED
+    is_repeated = claimed.attempts > 1 or claimed.released_at is not None
+    return WITHDRAWN if is_repeated and deliveries.is_withdrawn(tx, claimed.id) else None
 
 
 def _refused_by_destination(
@@ -275,6 +288,10 @@ def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: st
         reason=_reason(claimed, reason),
     )
     deliveries.change(tx, claimed, ended)
+    if claimed.kind is DeliveryKind.RECALL:
+        feeds.append(tx, claimed.provider, FeedKind.CHANGED, claimed.id)
+    elif state is DeliveryState.DELIVERED:
+        feeds.append(tx, claimed.provider, FeedKind.REFERRAL, claimed.id)
 
 
 def _reason(claimed: Delivery, reason: str | None) -> str | None:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias, TypeVar
 
-from gateway.consent.agreements import moves_back, signed_under
+from gateway.consent.agreements import RESTRICTS, moves_back, signed_under
 from gateway.consent.switches import positions_at
 from gateway.errors import IllegalMoveError, MovedMeanwhileError, NotFoundError
+from gateway.journey import withdraw
+from gateway.journey.gateway import Gateway
+from gateway.journey.withdraw import Concerns
 from gateway.ledger.entry import (
     AgreementExpired,
     AgreementProposed,
@@ -30,6 +33,7 @@ from gateway.ledger.kinds import SwitchValue as LedgerValue
 from gateway.referral.directory import Agreement, Practice, Switch, SwitchValue
 from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Moment, Origin, SwitchEvent
+from gateway.referral.withdrawals import Cause
 from gateway.store import gates, sharing
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading, Transaction
@@ -129,8 +133,8 @@ def refuse_past(effective_at: datetime, now: Moment) -> None:
         raise IllegalMoveError(msg)
 
 
-def record_agreement(tx: Transaction, event: AgreementEvent) -> None:
-    """Append an event on an agreement."""
+def record_agreement(tx: Transaction, gateway: Gateway, event: AgreementEvent) -> None:
+    """Append an event on an agreement; one that restricts stops what it covers."""
     sharing.add_agreement_event(tx, event)
     tx.record(
         _ENTRIES[event.move](
@@ -146,10 +150,23 @@ def record_agreement(tx: Transaction, event: AgreementEvent) -> None:
             document_sha256=event.document_sha256,
         )
     )
+    if event.move in RESTRICTS:
+        withdraw.begin(
+            tx,
+            gateway,
+            cause=Cause.AGREEMENT,
+            about=event.agreement,
+            actor=event.actor,
+            recorded_at=event.recorded_at,
+            effective_at=event.effective_at,
+            concerns=Concerns(practice=event.practice, recipient=event.counterparty),
+        )
 
 
-def record_switch(tx: Transaction, event: SwitchEvent) -> tuple[AgreementEvent, ...]:
-    """Append an event on a switch.
+def record_switch(
+    tx: Transaction, gateway: Gateway, event: SwitchEvent
+) -> tuple[AgreementEvent, ...]:
+    """Append an event on a switch; one that switches off stops what it covers.
 
     A freeze of new agreements takes back what is planned to be signed while it lasts.
     Returns: for each agreement so touched, the event after which it stands as before.
@@ -167,11 +184,22 @@ def record_switch(tx: Transaction, event: SwitchEvent) -> tuple[AgreementEvent, 
             source=Source(event.origin),
         )
     )
+    if event.value is not SwitchValue.ON:
+        withdraw.begin(
+            tx,
+            gateway,
+            cause=Cause.SWITCH,
+            about=event.switch,
+            actor=event.actor,
+            recorded_at=event.recorded_at,
+            effective_at=event.effective_at,
+            concerns=Concerns(practice=event.practice),
+        )
     is_freeze = event.switch is Switch.NEW_AGREEMENTS and event.value is SwitchValue.OFF
-    return tuple(_take_back(tx, event)) if is_freeze else ()
+    return tuple(_take_back(tx, gateway, event)) if is_freeze else ()
 
 
-def _take_back(tx: Transaction, freeze: SwitchEvent) -> Iterator[AgreementEvent]:
+def _take_back(tx: Transaction, gateway: Gateway, freeze: SwitchEvent) -> Iterator[AgreementEvent]:
     """Take back each signing and widening that is planned to take effect under a freeze.
 
     All that was recorded to thaw later is taken back with the freeze, so it has no end yet.
@@ -198,18 +226,19 @@ def _take_back(tx: Transaction, freeze: SwitchEvent) -> Iterator[AgreementEvent]
                         document_sha256=None,
                     )
                 )
-                record_agreement(tx, events[-1])
+                record_agreement(tx, gateway, events[-1])
             yield events[-1]
 
 
 def import_agreement(
-    tx: Transaction, wanted: Agreement, move: AgreementMove, *, actor: str
+    tx: Transaction, gateway: Gateway, wanted: Agreement, move: AgreementMove, *, actor: str
 ) -> None:
     """Bring an agreement to where a file of the directory says it stands."""
     earlier = sharing.events_on(tx, wanted.practice, wanted.id)
     now = present(earlier, tx.at).at
     record_agreement(
         tx,
+        gateway,
         AgreementEvent(
             practice=wanted.practice,
             agreement=wanted.id,
@@ -225,7 +254,7 @@ def import_agreement(
     )
 
 
-def import_switches(tx: Transaction, wanted: Practice, *, actor: str) -> None:
+def import_switches(tx: Transaction, gateway: Gateway, wanted: Practice, *, actor: str) -> None:
     """Bring a practice's switches to where a file of the directory says they stand."""
     earlier = sharing.switch_events(tx, wanted.ods)
     last = positions_at(earlier, Moment(at=tx.at, is_now=True))
@@ -236,6 +265,7 @@ def import_switches(tx: Transaction, wanted: Practice, *, actor: str) -> None:
         now = present(of_one, tx.at).at
         record_switch(
             tx,
+            gateway,
             SwitchEvent(
                 practice=wanted.ods,
                 switch=switch,

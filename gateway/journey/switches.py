@@ -8,7 +8,7 @@ their release, so nothing more is to be done for a change to count.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.consent.agreements import RESTRICTS
@@ -26,10 +26,12 @@ from gateway.journey.sharing import (
     refuse_past,
     require_practice,
 )
+from gateway.journey.withdraw import acknowledge
 from gateway.referral.directory import Practice, Switch, SwitchValue
 from gateway.referral.identifiers import OdsCode
 from gateway.referral.notices import Notice
 from gateway.referral.sharing import AgreementEvent, Moment, SwitchEvent
+from gateway.referral.withdrawals import Acknowledged
 from gateway.store import sharing
 from gateway.store.engine import Transaction
 
@@ -57,13 +59,15 @@ class SwitchSet:
     """What a word on a switch came to. `event` None: it stood so already, nothing was written.
 
     `taken_back` are the events that took back, with a freeze, what was to be signed under it.
-    `note` says what is planned all the same, and how to cancel it.
+    `note` says what is planned all the same, and how to cancel it. `withdrawn`: what no longer
+    leaves by it, and what had left.
     """
 
     event: SwitchEvent | None
     standing: SwitchStanding
     taken_back: tuple[AgreementEvent, ...] = ()
     note: str | None = None
+    withdrawn: tuple[Acknowledged, ...] = ()
 
     @property
     def written(self) -> list[AgreementEvent | SwitchEvent]:
@@ -83,6 +87,7 @@ def set_switch(
     3. Write the event and its entry; a freeze takes back what is to be signed under it.
     4. Draft the notices that are due.
     --- end ---
+    5. Wait until nothing that it covers can leave any more; recall what had left.
 
     Raises:
         InvalidMessageError: the switch has no such position.
@@ -94,13 +99,18 @@ def set_switch(
     def act() -> tuple[SwitchSet, tuple[Notice, ...]]:
         with gateway.store.transaction(gateway.clock()) as tx:
             here = enter(tx, practice)
-            done = change_switch(tx, here, wish, word)
+            done = change_switch(tx, gateway, here, wish, word)
             return done, draft_notices(tx, gateway, here, done.written, actor=word.actor)
 
-    return once_more(act)
+    done, drafted = once_more(act)
+    recorded_at = done.event.recorded_at if done.event else None
+    withdrawn = acknowledge(gateway, practice=practice, at=recorded_at)
+    return replace(done, withdrawn=withdrawn), drafted
 
 
-def change_switch(tx: Transaction, practice: Practice, wish: SwitchWish, word: Word) -> SwitchSet:
+def change_switch(
+    tx: Transaction, gateway: Gateway, practice: Practice, wish: SwitchWish, word: Word
+) -> SwitchSet:
     """Set one switch inside a transaction that has entered the practice; draft no notice.
 
     Raises:
@@ -127,7 +137,7 @@ def change_switch(tx: Transaction, practice: Practice, wish: SwitchWish, word: W
     stood = [positions_at(earlier, moment).get(wish.switch) for moment in (then, now)]
     if any(permits_more(each.value if each else None, wish.value) for each in stood):
         refuse_past(event.effective_at, now)
-    taken_back = record_switch(tx, event)
+    taken_back = record_switch(tx, gateway, event)
     standing = _standing(wish.switch, [*earlier, event], now)
     return SwitchSet(event=event, standing=standing, taken_back=taken_back)
 

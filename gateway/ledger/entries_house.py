@@ -1,4 +1,4 @@
-"""What the ledger says of the gateway itself: its files, its rules, its log, its clients.
+"""What the ledger says of the gateway itself: its files, rules, log, destinations and clients.
 
 What enters and leaves, and what may never stand here: `entry.py`.
 """
@@ -6,6 +6,7 @@ What enters and leaves, and what may never stand here: `entry.py`.
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from gateway.ledger.entries_delivery import WhichPhase
 from gateway.ledger.kinds import EntryKind
 from gateway.ledger.line import Line, OnHouse
 from gateway.ledger.values import Code, Count, Instant, Name, Ods, Scopes, Sha256, Truth
@@ -54,6 +55,25 @@ class OptOutLoaded(OnHouse):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutageBegan(OnHouse):
+    """A destination gave no answer so many times in a row; `phase` is where the last one ended."""
+
+    kind = EntryKind.OUTAGE_BEGAN
+    endpoint: Name
+    phase: WhichPhase
+    failures: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageEnded(OnHouse):
+    """A destination that gave no answer since then answers again."""
+
+    kind = EntryKind.OUTAGE_ENDED
+    endpoint: Name
+    since: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenIssued(Line):
     """A client proved who it is. `practice` is its organisation where that is a practice."""
 
@@ -99,6 +119,8 @@ HouseEntry: TypeAlias = (
     | PolicyChanged
     | LedgerVerified
     | OptOutLoaded
+    | OutageBegan
+    | OutageEnded
     | TokenIssued
     | TokenRefused
     | AccessRefused

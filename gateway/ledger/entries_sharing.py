@@ -1,9 +1,9 @@
 """What the ledger says of who may share what: consents, agreements, switches, notices.
 
-What enters and leaves, and what may never stand here: `entry.py`. Each line but
-a notice's says from when it counts (`effective_at`); the time of the entry itself is when
-the gateway learned it.
-Source: the sharing rules, sections 6 and 8.
+What enters and leaves, and what may never stand here: `entry.py`. A line on a consent, an
+agreement or a switch says from when it counts (`effective_at`); the time of the entry itself
+is when the gateway learned it.
+Source: the sharing rules, sections 6, 8 and 10.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,24 @@ from gateway.ledger.kinds import (
     Source,
     Switch,
     SwitchValue,
+    WithdrawalCause,
 )
-from gateway.ledger.line import Line
-from gateway.ledger.values import Code, Count, Handle, Instant, Name, Ods, Sha256, Uuid, one_of
+from gateway.ledger.line import Line, OnHouse
+from gateway.ledger.values import (
+    Code,
+    Count,
+    Day,
+    Handle,
+    Instant,
+    Name,
+    Ods,
+    Sha256,
+    Uuid,
+    one_of,
+)
 
 WhichAgreement = Annotated[AgreementKind, one_of(AgreementKind)]
+WhichCause = Annotated[WithdrawalCause, one_of(WithdrawalCause)]
 WhichChange = Annotated[AgreementChange, one_of(AgreementChange)]
 WhichNotice = Annotated[NoticeKind, one_of(NoticeKind)]
 WhichSource = Annotated[Source, one_of(Source)]
@@ -180,6 +193,46 @@ class SwitchChanged(Line):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssuranceChanged(OnHouse):
+    """The directory says something else of a provider's assurance or role, at once.
+
+    `assured_until` is its last day of assurance; None: not known, or the provider is gone.
+    """
+
+    kind = EntryKind.ASSURANCE_CHANGED
+    recipient: Ods
+    assured_until: Day | None
+    source: WhichSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalAcknowledged(Line):
+    """Nothing that a withdrawal covers leaves from here on; the counts are of what it covers.
+
+    `about` is the id of the consent, agreement, switch or provider that was withdrawn, of which
+    `practice`, `subject` and `recipient` say whom it concerns: at least one. `stopped` had not
+    left, whether closed or held for a person; of `unknown` nobody knows whether they arrived.
+    """
+
+    kind = EntryKind.WITHDRAWAL_ACKNOWLEDGED
+    practice: Ods | None
+    subject: Handle | None
+    recipient: Ods | None
+    withdrawal: Uuid
+    cause: WhichCause
+    about: Name
+    withdrawn_at: Instant
+    stopped: Count
+    delivered: Count
+    unknown: Count
+
+    def _check_together(self) -> None:
+        if self.practice is self.subject is self.recipient is None:
+            message = "withdrawal.acknowledged: names no practice, subject or recipient"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OnNotice(Line):
     """A line on one notice of a practice to its ICB; `recipient` is None where none is known.
 
@@ -240,4 +293,11 @@ AgreementEntry: TypeAlias = (
 NoticeEntry: TypeAlias = (
     IcbNoticeDrafted | IcbNoticeSent | IcbNoticeAcknowledged | IcbNoticeReinstated
 )
-SharingEntry: TypeAlias = ConsentEntry | AgreementEntry | SwitchChanged | NoticeEntry
+SharingEntry: TypeAlias = (
+    ConsentEntry
+    | AgreementEntry
+    | SwitchChanged
+    | AssuranceChanged
+    | WithdrawalAcknowledged
+    | NoticeEntry
+)

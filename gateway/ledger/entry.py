@@ -8,10 +8,10 @@ The classes stand with their subject; whoever writes or reads entries imports th
 
     entries_referral.py   a referral: received, decided on, held, closed
     entries_delivery.py   a delivery or a recall, attempt by attempt
-    entries_sharing.py    consents, agreements, switches, notices to the ICB
+    entries_sharing.py    consents, agreements, switches, assurance; withdrawals; notices
     entries_outcome.py    what comes back: reports, write-backs; law and emergencies
     entries_audit.py      reading, erasing, and the log itself: checkpoints, keys, checks
-    entries_house.py      the gateway itself: directory, rules, log, clients
+    entries_house.py      the gateway itself: directory, rules, log, destinations, clients
 
 A kind that nothing writes yet belongs to a flow that is still to come; it stands here so that
 the list, and every reader of it, is whole.
@@ -64,6 +64,8 @@ from gateway.ledger.entries_house import (
     HouseEntry,
     LedgerVerified,
     OptOutLoaded,
+    OutageBegan,
+    OutageEnded,
     PolicyChanged,
     TokenIssued,
     TokenRefused,
@@ -106,6 +108,7 @@ from gateway.ledger.entries_sharing import (
     AgreementSuspended,
     AgreementWidened,
     AgreementWithdrawn,
+    AssuranceChanged,
     ConsentEnteredInError,
     ConsentEntry,
     ConsentRecorded,
@@ -118,6 +121,7 @@ from gateway.ledger.entries_sharing import (
     NoticeEntry,
     SharingEntry,
     SwitchChanged,
+    WithdrawalAcknowledged,
 )
 
 Entry: TypeAlias = (
@@ -136,6 +140,7 @@ __all__ = [
     "AgreementSuspended",
     "AgreementWidened",
     "AgreementWithdrawn",
+    "AssuranceChanged",
     "AuditEntry",
     "AuditExported",
     "AuditRead",
@@ -181,6 +186,8 @@ __all__ = [
     "LegalAuthorised",
     "NoticeEntry",
     "OptOutLoaded",
+    "OutageBegan",
+    "OutageEnded",
     "OutcomeEntry",
     "PolicyChanged",
     "RecallAcknowledged",
@@ -207,6 +214,7 @@ __all__ = [
     "SwitchChanged",
     "TokenIssued",
     "TokenRefused",
+    "WithdrawalAcknowledged",
     "WritebackDone",
     "WritebackFallback",
     "WritebackRefused",

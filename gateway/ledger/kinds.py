@@ -51,6 +51,8 @@ class EntryKind(StrEnum):
     AGREEMENT_EXPIRED = "agreement.expired"
     AGREEMENT_REFUSED = "agreement.refused"
     SWITCH_CHANGED = "switch.changed"
+    ASSURANCE_CHANGED = "assurance.changed"
+    WITHDRAWAL_ACKNOWLEDGED = "withdrawal.acknowledged"
     ICB_NOTICE_DRAFTED = "icb.notice.drafted"
     ICB_NOTICE_SENT = "icb.notice.sent"
     ICB_NOTICE_ACKNOWLEDGED = "icb.notice.acknowledged"
@@ -81,6 +83,8 @@ class EntryKind(StrEnum):
     POLICY_CHANGED = "policy.changed"
     LEDGER_VERIFIED = "ledger.verified"
     OPTOUT_LOADED = "optout.loaded"
+    OUTAGE_BEGAN = "outage.began"
+    OUTAGE_ENDED = "outage.ended"
     TOKEN_ISSUED = "token.issued"  # noqa: S105  # the kind's name, no secret
     TOKEN_REFUSED = "token.refused"  # noqa: S105  # the kind's name, no secret
     ACCESS_REFUSED = "access.refused"
@@ -114,6 +118,7 @@ class Stage(StrEnum):
     ACCEPT = "accept"
     RELEASE = "release"
     REPLAY = "replay"
+    READ = "read"
 
 
 class AgreementKind(StrEnum):
@@ -158,6 +163,15 @@ class SwitchValue(StrEnum):
     ON = "on"
     OFF = "off"
     EXCLUSIVE_WITHDRAWN = "exclusive-withdrawn"
+
+
+class WithdrawalCause(StrEnum):
+    """What was taken back, so that what was queued under it may not leave."""
+
+    CONSENT = "consent"
+    AGREEMENT = "agreement"
+    SWITCH = "switch"
+    ASSURANCE = "assurance"
 
 
 class NoticeKind(StrEnum):

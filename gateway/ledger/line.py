@@ -25,7 +25,10 @@ Part: TypeAlias = Literal["top", "refs", "detail"]
 
 _TOP = frozenset({"practice", "subject", "actor", "epochs"})
 _REFS = frozenset(
-    "agreement artefact consent decision delivery notice recipient referral service".split()
+    (
+        "agreement artefact consent decision delivery endpoint notice recipient referral service "
+        "withdrawal"
+    ).split()
 )
 
 

@@ -22,6 +22,8 @@ from gateway.ledger.entry import (
     HouseEntry,
     LedgerVerified,
     OptOutLoaded,
+    OutageBegan,
+    OutageEnded,
     OutcomeEntry,
     PolicyChanged,
     ReferralCancelled,
@@ -38,11 +40,12 @@ from gateway.ledger.sentence_audit import sentence_on_audit
 from gateway.ledger.sentence_delivery import sentence_on_delivery
 from gateway.ledger.sentence_outcome import sentence_on_outcome
 from gateway.ledger.sentence_sharing import sentence_on_sharing
-from gateway.ledger.sentence_words import say_list
+from gateway.ledger.sentence_words import say_count, say_list
 from gateway.ledger.values import say_instant
 
 _Decision: TypeAlias = DecisionMade | DecisionPreviewed
 _Hold: TypeAlias = HoldOpened | HoldAssigned | HoldResolved | HoldOverdue
+_Client: TypeAlias = TokenIssued | TokenRefused | AccessRefused
 
 
 def sentence(entry: Entry) -> str:
@@ -126,6 +129,8 @@ def _on_hold(entry: _Hold) -> str:
 
 
 def _on_house(entry: HouseEntry) -> str:
+    if isinstance(entry, _Client):
+        return _on_client(entry)
     match entry:
         case DirectoryApplied():
             counts = f"{entry.added} added, {entry.changed} changed, {entry.ended} ended"
@@ -141,6 +146,21 @@ def _on_house(entry: HouseEntry) -> str:
             return (
                 f"National opt-outs as of {as_of} were loaded: answers about {entry.size} people."
             )
+        case OutageBegan():
+            count = say_count(entry.failures, "attempt", "attempts")
+            return (
+                f"Destination {entry.endpoint} does not answer: {count} in a row, the last one "
+                f"ended in {entry.phase}."
+            )
+        case OutageEnded():
+            since = say_instant(entry.since)
+            return f"Destination {entry.endpoint} answers again; it had not since {since}."
+        case _:
+            assert_never(entry)
+
+
+def _on_client(entry: _Client) -> str:
+    match entry:
         case TokenIssued():
             scopes = say_list(entry.scopes)
             return f"{entry.client} of {entry.ods} was given a token for {scopes}."
@@ -171,6 +191,8 @@ def _stage(stage: Stage) -> str:
             return "Before release"
         case Stage.REPLAY:
             return "Before replay"
+        case Stage.READ:
+            return "Before reading"
         case _:
             assert_never(stage)
 

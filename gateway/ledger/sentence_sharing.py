@@ -1,4 +1,4 @@
-"""Each entry on consents, agreements, switches and notices as one plain English sentence.
+"""Each entry on who may share what, or no longer, as one plain English sentence.
 
 What enters: an entry on who may share what. What leaves: one sentence without any name of a
 person. Total, as `sentence.py` is. The kinds of one agreement or one notice end in what was
@@ -10,6 +10,7 @@ from typing import assert_never
 from gateway.ledger.entry import (
     AgreementEntry,
     AgreementRefused,
+    AssuranceChanged,
     ConsentEnteredInError,
     ConsentEntry,
     ConsentRecorded,
@@ -19,8 +20,10 @@ from gateway.ledger.entry import (
     NoticeEntry,
     SharingEntry,
     SwitchChanged,
+    WithdrawalAcknowledged,
 )
-from gateway.ledger.kinds import AgreementChange, EntryKind, Source
+from gateway.ledger.kinds import AgreementChange, EntryKind, Source, WithdrawalCause
+from gateway.ledger.sentence_words import say_count
 from gateway.ledger.values import say_instant
 
 
@@ -32,7 +35,15 @@ def sentence_on_sharing(entry: SharingEntry) -> str:
         return _on_agreement(entry)
     if isinstance(entry, NoticeEntry):
         return _on_notice(entry)
-    return _on_switch(entry)
+    match entry:
+        case SwitchChanged():
+            return _on_switch(entry)
+        case AssuranceChanged():
+            return _on_assurance(entry)
+        case WithdrawalAcknowledged():
+            return _on_withdrawal(entry)
+        case _:
+            assert_never(entry)
 
 
 def _on_consent(entry: ConsentEntry) -> str:
@@ -71,6 +82,25 @@ def _on_switch(entry: SwitchChanged) -> str:
     )
 
 
+def _on_assurance(entry: AssuranceChanged) -> str:
+    until = "not known to be assured"
+    if entry.assured_until is not None:
+        until = f"assured until {entry.assured_until.isoformat()}"
+    return (
+        f"What is known of the assurance of {entry.recipient} was changed {_source(entry.source)}:"
+        f" it is {until}."
+    )
+
+
+def _on_withdrawal(entry: WithdrawalAcknowledged) -> str:
+    return (
+        f"Nothing covered by the withdrawal {_withdrawn(entry)} at "
+        f"{say_instant(entry.withdrawn_at)} leaves from here on: "
+        f"{say_count(entry.stopped, 'delivery', 'deliveries')} stopped, {entry.delivered} "
+        f"delivered before, {entry.unknown} with no answer."
+    )
+
+
 def _on_notice(entry: NoticeEntry) -> str:
     to = entry.recipient or "its ICB"
     notice = f"{entry.notice_kind} notice of practice {entry.practice} to {to}"
@@ -94,6 +124,20 @@ def _change(change: AgreementChange) -> str:
             return "its renewal"
         case _:
             assert_never(change)
+
+
+def _withdrawn(entry: WithdrawalAcknowledged) -> str:
+    match entry.cause:
+        case WithdrawalCause.CONSENT:
+            return f"of consent {entry.about}"
+        case WithdrawalCause.AGREEMENT:
+            return f"of agreement {entry.about}"
+        case WithdrawalCause.SWITCH:
+            return f"by switch {entry.about}"
+        case WithdrawalCause.ASSURANCE:
+            return f"of the assurance of {entry.about}"
+        case _:
+            assert_never(entry.cause)
 
 
 def _source(source: Source) -> str:

@@ -12,7 +12,7 @@ No message quotes the value that it refuses.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, get_args
 
@@ -130,6 +130,20 @@ def read_instant(value: Json) -> datetime:
     raise ValueError(message)
 
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def _write_day(value: object) -> Json:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    message = "is not a date"
+    raise ValueError(message)
+
+
+def _read_day(value: Json) -> object:
+    return date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else None
+
+
 def say_instant(at: datetime) -> str:
     """Write a time for people: to the minute, in UTC. No entry holds this form."""
     return at.strftime("%Y-%m-%d %H:%M UTC")
@@ -161,6 +175,8 @@ LISTS = tuple(get_args(each)[1] for each in (Codes, Names, Scopes))
 """The rules of lists, which alone can make an entry long."""
 Instant = Annotated[datetime, Rule(write_instant, read_instant)]
 """An aware UTC datetime, exact to the microsecond."""
+Day = Annotated[date, Rule(_write_day, _read_day)]
+"""A day of the calendar, in no time zone."""
 Count = Annotated[int, _integer(0, MAX_INTEGER)]
 HttpStatus = Annotated[int, _integer(100, 599)]
 Truth = Annotated[bool, Rule(_write_boolean, _same)]

@@ -262,6 +262,8 @@ consent.recorded,superseded,withdrawn,error PS consent | effective_at version
 agreement.proposed,signed,widened,renewed,suspended,withdrawn,reinstated,expired P- agreement recipient | agreement_kind document_sha256? effective_at source version
 agreement.refused P- agreement recipient | agreement_kind change code effective_at policy rule source version
 switch.changed P- | effective_at source switch value version
+assurance.changed -- recipient | assured_until? source
+withdrawal.acknowledged ps recipient? withdrawal | about cause:withdrawal_cause delivered stopped unknown withdrawn_at
 icb.notice.drafted,sent,acknowledged,reinstated P- notice recipient? | letter_sha256 notice_kind
 report.sight.offered,seen,agreed,objected,released PS artefact recipient referral | payload_sha256
 writeback.done PS artefact referral | payload_sha256 route
@@ -284,6 +286,8 @@ directory.applied -- | added changed ended file_sha256
 policy.changed -- | new_sha256 old_sha256?
 ledger.verified -- | ok root size
 optout.loaded -- | as_of size
+outage.began -- endpoint | failures phase
+outage.ended -- endpoint | since
 token.issued p- | client ods scopes
 token.refused p- | code
 access.refused p- | code ods scopes
@@ -328,14 +332,18 @@ def _object(forms: dict[str, str]) -> str:
 _EPOCHS = _object(dict.fromkeys(("practice", "recipient", "subject"), _or_null(_COUNT)))
 _FORMS = {
     **dict.fromkeys("artefact consent decision delivery notice recalled referral".split(), _UUID),
-    **dict.fromkeys("actor agreement client instrument key policy service witness".split(), _NAME),
+    "withdrawal": _UUID,
+    **dict.fromkeys("about actor agreement client endpoint instrument key".split(), _NAME),
+    **dict.fromkeys("policy service witness".split(), _NAME),
     **dict.fromkeys(["ods", "practice", "recipient"], _ODS),
     **dict.fromkeys("against authority cause code flag_source owner reason".split(), _CODE),
     **dict.fromkeys("record resolution rule".split(), _CODE),
     **dict.fromkeys("codes obligations rules".split(), _list_of(_CODE)),
     **dict.fromkeys("added attempt changed ended idx milliseconds size".split(), _COUNT),
-    **dict.fromkeys("version year".split(), _COUNT),
+    **dict.fromkeys("delivered failures stopped unknown version year".split(), _COUNT),
     **dict.fromkeys("as_of before due effective_at lease_until next_at t".split(), _TIME),
+    **dict.fromkeys("since withdrawn_at".split(), _TIME),
+    "assured_until": f'"{_DAY}"',
     **dict.fromkeys("ok opened".split(), "(?:true|false)"),
     **dict.fromkeys(["prev_practice", "prev_subject"], _or_null(_COUNT)),
     "approvers": _list_of(_NAME),
@@ -361,12 +369,13 @@ _FORMS = {
     "phase": _words("prepare connect no-reply busy refused"),
     "route": _words("update-record document letter"),
     "source": _words("practice import operator"),
-    "stage": _words("accept release replay"),
+    "stage": _words("accept release replay read"),
     "switch": _words(
         "secondary_sharing update_record send_document access_record new_agreements shared_care "
         "advice_and_guidance"
     ),
     "value": _words("on off exclusive-withdrawn"),
+    "withdrawal_cause": _words("consent agreement switch assurance"),
 }
 """What stands behind each key, as JSON. Keys that end in `_sha256` are hashes."""
 
@@ -464,6 +473,11 @@ def _holds_nothing(body: bytes) -> bool:
     return b'"decision":null,"delivery":null' in body
 
 
+def _concerns_nobody(body: bytes) -> bool:
+    parts = b',"practice":null,"prev_', b'"refs":{"recipient":null,', b'"subject":null,"t":'
+    return all(part in body for part in parts)
+
+
 def _lacks_a_second(body: bytes) -> bool:
     _, _, approvers = body.partition(b'"approvers":[')
     return len(set(approvers.partition(b"]")[0].split(b","))) < 2  # noqa: PLR2004  # two people
@@ -472,6 +486,7 @@ def _lacks_a_second(body: bytes) -> bool:
 _TOGETHER: dict[bytes, Callable[[bytes], bool]] = {
     b"decision.made": _permits_nothing,
     b"legal.authorised": _lacks_a_second,
+    b"withdrawal.acknowledged": _concerns_nobody,
     **dict.fromkeys(
         (b"hold.opened", b"hold.assigned", b"hold.resolved", b"hold.overdue"), _holds_nothing
     ),

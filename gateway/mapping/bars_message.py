@@ -150,8 +150,9 @@ def message_for(
 def cancellation_for(referral: Referral, recall: Delivery, endpoint: Endpoint) -> JsonObject:
     """Write the message that tells a service's people to stop.
 
-    It names the referral by our reference and by the names that its message had, and the
-    person by the name that went with it. `authoredOn` is when the referral reached us.
+    It names the referral by our reference and by the name that its message gave it, and the
+    person by the name that went with it. `authoredOn` is when the referral reached us;
+    `occurrencePeriod` the time in which it is to stop.
     """
     status = RequestStatus.REVOKED if not referral.is_cancelled else referral.status
     draft = Draft(referral=referral, provider=recall.provider, entries=[])
@@ -171,8 +172,8 @@ def cancellation_for(referral: Referral, recall: Delivery, endpoint: Endpoint) -
         "reasonCode": [
             {
                 "coding": [{"system": REASON_SYSTEM, "code": recall.reason}],
-                "text": "The sender took this referral back. Stop work on it, delete, return or"
-                " restrict what came with it, and say which.",
+                "text": "This referral was taken back. Stop work on it, delete, return or restrict"
+                " what came with it, and say which.",
             }
         ],
     }

@@ -144,13 +144,18 @@ def _address(draft: Draft, target: Identifier) -> None:
         }
         service = draft.add(made, "HealthcareService")
     request, parts = draft.request, draft.parts
-    kept: list[Json] = [
-        performer
-        for performer in objects(request, "performer")
-        if parts.organisation(performer) == draft.provider and not _names_service(performer)
-    ]
-    if objects(request, "performer")[:1] != [service]:
-        request["performer"] = [service, *(each for each in kept if each != service)]
+    sent = objects(request, "performer")
+    if not any(_leads(each, service) for each in sent[:1]):
+        kept = [
+            performer
+            for performer in sent
+            if not _names_service(performer) and parts.organisation(performer) == draft.provider
+        ]
+        request["performer"] = [service, *kept]
+
+
+def _leads(reference: JsonObject, to: JsonObject) -> bool:
+    return string(reference, "reference") == to["reference"]
 
 
 def _names_service(performer: JsonObject) -> bool:
@@ -213,7 +218,9 @@ def _plan(draft: Draft, encounter: JsonObject) -> None:
         if reasons := objects(request, "reasonCode"):
             plan["activity"] = [{"outcomeCodeableConcept": [*copy.deepcopy(reasons)]}]
         found = draft.add(plan, "CarePlan", for_sender=True)
-    request.setdefault("basedOn", [found])
+    sent = objects(request, "basedOn")
+    if not any(_leads(each, found) for each in sent):
+        request["basedOn"] = [found, *sent]
 
 
 def _period(request: JsonObject) -> JsonObject:

@@ -62,15 +62,17 @@ def status_of(notice: Notice, base_url: str, *, content: Content | None = None) 
         content: how much to say of events; None: as the subscription asks.
     """
     own = notice.subscription
+    is_empty = (content or own.terms.content) is Content.EMPTY
+    reference: JsonObject = {"reference": f"{base_url}/Subscription/{own.id}"}
     parameters: list[Json] = [
-        {"name": "subscription", "valueReference": {"reference": f"{base_url}/Subscription/{own.id}"}},
-        {"name": "topic", "valueCanonical": TOPIC},
+        {"name": "subscription", "valueReference": reference},
         {"name": "status", "valueCode": own.status.value},
         {"name": "type", "valueCode": notice.type.value},
         {"name": "events-since-subscription-start", "valueString": str(notice.total)},
         {"name": "feed-numbers-start-after", "valueString": str(own.started_after)},
-    ]  # fmt: skip
-    is_empty = (content or own.terms.content) is Content.EMPTY
+    ]
+    if not is_empty:
+        parameters.insert(1, {"name": "topic", "valueCanonical": TOPIC})
     parameters += [_event(each, base_url, is_empty=is_empty) for each in notice.events]
     parameters += [_trouble(each) for each in notice.troubles]
     return {

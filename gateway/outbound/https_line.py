@@ -9,7 +9,7 @@ it was given, send without TLS, read more of an answer than its limit, or quote 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -47,7 +47,8 @@ class Posting:
     """One request. `ca_file` is a name in the folder of certificates, None: the system's.
 
     `client_certificate` is a name in the folder of credentials: a PEM file with our chain and
-    its key, unencrypted. A body that is None is none.
+    its key, unencrypted. A body that is None is none. `may_connect` is asked about the address
+    that the name led to; None: any will do.
     """
 
     address: str
@@ -56,6 +57,7 @@ class Posting:
     ca_file: str | None = None
     client_certificate: str | None = None
     method: str = "POST"
+    may_connect: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +143,7 @@ class HttpsLine:
             NoReplyError: sent, but no whole answer came back in time.
         """
         own = time.monotonic() + (self._connect + self._reply).total_seconds()
-        call = Call(deadline=min(deadline, own))
+        call = Call(deadline=min(deadline, own), may_connect=posting.may_connect)
         try:
             with self._session(posting, call).request(
                 posting.method,

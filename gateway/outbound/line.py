@@ -8,6 +8,7 @@ the deadline has passed. Not bounded here: how long the system takes to look up 
 
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,12 @@ class Call:
 
     `has_spoken` turns true with the first byte of a message: from then on, nobody knows what
     the other end has unless it says so. `is_distrusted`: the other end showed a certificate
-    that does not prove who it is.
+    that does not prove who it is. `may_connect` is asked about the other end's own address
+    before a byte is said to it; None: any will do.
     """
 
     deadline: float
+    may_connect: Callable[[str], bool] | None = None
     has_spoken: bool = False
     is_distrusted: bool = False
 
@@ -59,6 +62,10 @@ class _Socket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  # as the parent's
         """Shake hands, within the connection's own timeout too."""
         left = self._call.left()
+        may_connect = self._call.may_connect
+        if may_connect is not None and not may_connect(str(self.getpeername()[0])):
+            msg = "the name leads to an address that may not be called"
+            raise ConnectionRefusedError(msg)
         own = self.gettimeout()
         self.settimeout(left if own is None else min(own, left))
         try:

@@ -27,6 +27,7 @@ from gateway.errors import (
     DestinationBusyError,
     DestinationRefusedError,
     DestinationUnreachableError,
+    LeaseEndedError,
     MessageError,
     NoReplyError,
 )
@@ -49,6 +50,8 @@ _GONE = frozenset({404, 410})
 """Of a message: somebody else acknowledged it, or its time was over."""
 _HAS_IT = frozenset({"accepted", "acknowledged"})
 _COLLECTED = "acknowledged"
+_TELLS_OF_ERRORS = frozenset({"detail", "errorDescription"})
+"""By which the client knows an answer that is none, whatever its status."""
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _MAILBOX = re.compile(r"[0-9A-Za-z_-]{1,100}")
 _WORKFLOW = re.compile(r"[0-9A-Za-z_-]{1,296}")
@@ -88,24 +91,16 @@ class Mesh:
 
     def _send(self, client: "_Client", parcel: Parcel) -> str:
         control = control_for(parcel.referral, parcel.delivery, parcel.endpoint, parcel.media_type)
-        receipt: object = None
-        try:
-            receipt = client.send_message(
-                control.to,
-                parcel.body,
-                max_chunk_size=self._chunk_bytes,
-                workflow_id=control.workflow,
-                local_id=control.local_id,
-                subject=control.subject,
-                filename=control.filename,
-                content_type=control.content_type,
-            )
-        except _UNREADABLE:
-            pass
-        if not isinstance(receipt, str) or not _NAME.fullmatch(receipt):
-            msg = "MESH answered success without saying by which name it took the message"
-            raise NoReplyError(msg, status=_ACCEPTED)
-        return receipt
+        return client.send_message(
+            control.to,
+            parcel.body,
+            max_chunk_size=self._chunk_bytes,
+            workflow_id=control.workflow,
+            local_id=control.local_id,
+            subject=control.subject,
+            filename=control.filename,
+            content_type=control.content_type,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +108,12 @@ class Mailbox:
     """Our own mailbox, which the endpoints of its recipients name.
 
     Each method makes its requests before the deadline, and raises DeliveryError where it cannot.
+    `page` is how many names MESH lists at a time, from 10.
     """
 
     line: HttpsLine
     endpoint: Endpoint
+    page: int = 500
 
     def greet(self, *, deadline: float) -> None:
         """Tell MESH that we are there. Source: MESH API, handshake, at least once a day."""
@@ -127,7 +124,9 @@ class Mailbox:
         """List the messages that are not acknowledged, the oldest first, at most so many."""
         with _client(self.line, self.endpoint, deadline) as client:
             try:
-                names: list[object] = list(islice(client.iterate_message_ids(), most))
+                names: list[object] = list(
+                    islice(client.iterate_message_ids(batch_size=self.page), most)
+                )
             except _UNREADABLE:
                 raise _unreadable() from None
         return [name for name in names if isinstance(name, str) and _NAME.fullmatch(name)]
@@ -176,8 +175,14 @@ class Mailbox:
 class _Client(MeshClient):
     """The NHS's client, on our line. It tries nothing again by itself."""
 
-    def __init__(self, line: HttpsLine, endpoint: Endpoint, deadline: float) -> None:
-        password, shared_key = _secrets(line, endpoint)
+    def __init__(
+        self,
+        line: HttpsLine,
+        endpoint: Endpoint,
+        deadline: float,
+        password: str,
+        shared_key: bytes,
+    ) -> None:
         super().__init__(
             endpoint.address,
             endpoint.parameters["mailbox"],
@@ -217,6 +222,7 @@ class _OnOurLine(BaseAdapter):
         self._line = line
         self._endpoint = endpoint
         self._deadline = deadline
+        self._has_sent = False
 
     def send(  # as the parent's
         self,
@@ -242,9 +248,18 @@ class _OnOurLine(BaseAdapter):
             address=address,
             method=request.method or "GET",
         )
-        answer = self._line.exchange(posting, deadline=self._deadline)
+        try:
+            answer = self._line.exchange(posting, deadline=self._deadline)
+        except (LeaseEndedError, DestinationUnreachableError):
+            if self._has_sent:  # an earlier chunk: it is not true that nothing left
+                msg = "the time ended, or the connection broke, between two chunks"
+                raise NoReplyError(msg) from None
+            raise
+        self._has_sent |= posting.method == "POST"
         if not answer.is_success:
             raise _failure(answer, self._endpoint)
+        if urlsplit(address).path.endswith("/outbox"):
+            _check_taken(answer)
         return _response(answer, request)
 
     def close(self) -> None:
@@ -255,7 +270,7 @@ class _OnOurLine(BaseAdapter):
 def _client(line: HttpsLine, endpoint: Endpoint, deadline: float) -> Iterator[_Client]:
     """Make a client for one errand: each has numbers of its own for its single-use tokens."""
     _check(endpoint)
-    client = _Client(line, endpoint, deadline)
+    client = _Client(line, endpoint, deadline, *_secrets(line, endpoint))
     try:
         yield client
     finally:
@@ -299,6 +314,14 @@ def _failure(answer: Answer, endpoint: Endpoint) -> DeliveryError:
         )
         return DestinationBusyError("MESH does not let us in", status=answer.status)
     return answer.failure()
+
+
+def _check_taken(answer: Answer) -> None:
+    """Believe that MESH took a message only where it says by which name, and of no error."""
+    tree = answer.tree() or {}
+    if not _NAME.fullmatch(string(tree, "message_id") or "") or tree.keys() & _TELLS_OF_ERRORS:
+        msg = "MESH answered success without saying by which name it took the message"
+        raise NoReplyError(msg, status=answer.status)
 
 
 def _response(answer: Answer, request: requests.PreparedRequest) -> requests.Response:

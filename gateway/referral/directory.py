@@ -156,6 +156,7 @@ class Scope(StrEnum):
     REFERRAL_CREATE = "system/ServiceRequest.c"
     REFERRAL_READ = "system/ServiceRequest.rs"
     TASK_READ = "system/Task.rs"
+    TASK_UPDATE = "system/Task.u"
     SHARING_READ = "gateway/sharing.r"
     SHARING_UPDATE = "gateway/sharing.u"
     CONSENT_CREATE = "system/Consent.c"

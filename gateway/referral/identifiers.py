@@ -211,6 +211,12 @@ class ConsentId(_Uuid):
     __slots__ = ()
 
 
+class WithdrawalId(_Uuid):
+    """Ours: one withdrawal of what permitted sharing."""
+
+    __slots__ = ()
+
+
 class NoticeId(_Uuid):
     """Ours: one notice of a practice to its ICB."""
 

@@ -62,6 +62,10 @@ CANCELLED = "CANCELLED_BY_SENDER"
 """Why a referral is closed, or a delivery stopped or recalled, that its sender took back."""
 
 
+WITHDRAWN = "WITHDRAWN"
+"""Why a delivery ended whose last attempt was under way when sharing was withdrawn."""
+
+
 class TaskStatus(StrEnum):
     """Task.status as a hop shows it. Source: http://hl7.org/fhir/task-status, COW."""
 
@@ -71,6 +75,7 @@ class TaskStatus(StrEnum):
     REJECTED = "rejected"
     IN_PROGRESS = "in-progress"
     ON_HOLD = "on-hold"
+    COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
 

@@ -117,7 +117,7 @@ class Subscription:
     next_seq: int
     batch_until: int | None = None
     next_at: datetime
-    claimed_at: datetime | None = None
+    claimed_at: datetime
     failures: int = 0
     switched_on_at: datetime
     confirmed_at: datetime | None = None
@@ -134,7 +134,7 @@ class Subscription:
     @property
     def heard_at(self) -> datetime:
         """When its address last answered with a 2xx, or when it was switched on since."""
-        return max(self.last_ok_at or self.switched_on_at, self.switched_on_at)
+        return (self.confirmed_at and self.last_ok_at) or self.switched_on_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

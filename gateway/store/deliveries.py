@@ -22,8 +22,10 @@ from sqlalchemy import (
 from gateway.errors import MovedMeanwhileError
 from gateway.referral.identifiers import DeliveryId, EndpointId, OdsCode, ReferralId, ServiceId
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, Reached, move_delivery
-from gateway.referral.model import Delivery
+from gateway.referral.model import Delivery, Referral
+from gateway.store import referrals
 from gateway.store.engine import Reading, Transaction
+from gateway.store.feeds import is_told_of
 from gateway.store.tables import delivery, referral
 
 _ADD = insert(delivery)
@@ -66,7 +68,7 @@ _RELEASE = (
 
 def add(tx: Transaction, new: Delivery) -> None:
     """Queue a delivery."""
-    tx.connection.execute(_ADD, _row(new))
+    tx.connection.execute(_ADD, _row(new) | {"withdrawn": False})
 
 
 def claim(
@@ -78,7 +80,7 @@ def claim(
     one from a lapsed lease) and as it is now, in flight.
     """
     rows = tx.connection.execute(_DUE_OF_LANE, {"of_lane": lane, "at": tx.at, "most": most}).all()
-    before = [_delivery(row) for row in rows]
+    before = [read(row) for row in rows]
     claimed = [
         replace(
             each,
@@ -111,7 +113,7 @@ def past_their_time(view: Reading, at: datetime, *, limit: int) -> list[Delivery
         .where(delivery.c.state == DeliveryState.QUEUED, delivery.c.give_up_at <= at)
         .limit(limit)
     )
-    return [_delivery(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 def move_lane(tx: Transaction, service: ServiceId, lane: EndpointId) -> None:
@@ -156,6 +158,28 @@ def is_still_leased(tx: Transaction, claimed: Delivery) -> bool:
     return bool(version == claimed.version)
 
 
+def hold_still(tx: Transaction, delivery_id: str) -> tuple[Delivery, Referral]:
+    """Lock a delivery and then its referral, and read both."""
+    row = tx.connection.execute(
+        select(delivery).where(delivery.c.id == delivery_id).with_for_update()
+    ).one()
+    found = read(row)
+    return found, referrals.hold_still(tx, found.referral)
+
+
+def let_no_more_leave(tx: Transaction, delivery_id: str) -> None:
+    """Note that the attempt under way is the last one; whoever makes it still settles it."""
+    tx.connection.execute(
+        update(delivery).where(delivery.c.id == delivery_id).values(withdrawn=True)
+    )
+
+
+def is_withdrawn(tx: Transaction, delivery_id: DeliveryId) -> bool:
+    """Whether a withdrawal came while an attempt was under way: no other is made."""
+    query = select(delivery.c.withdrawn).where(delivery.c.id == delivery_id)
+    return bool(tx.connection.execute(query).scalar_one())
+
+
 def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
     """Store a delivery's move.
 
@@ -175,6 +199,13 @@ def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
         raise MovedMeanwhileError(msg)
 
 
+def touch(tx: Transaction, delivery_id: DeliveryId) -> None:
+    """Note that something was said of a delivery; where it stands is left to its worker."""
+    tx.connection.execute(
+        update(delivery).where(delivery.c.id == delivery_id).values(updated_at=tx.at)
+    )
+
+
 def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[Delivery]:
     """List a referral's deliveries, oldest first."""
     rows = view.connection.execute(
@@ -182,14 +213,14 @@ def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[De
         .where(delivery.c.referral == referral_id)
         .order_by(delivery.c.created_at, delivery.c.id)
     )
-    return [_delivery(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 def by_referral(view: Reading) -> dict[ReferralId, list[Delivery]]:
     """Read all deliveries, by referral."""
     found: dict[ReferralId, list[Delivery]] = {}
     for row in view.connection.execute(select(delivery).order_by(delivery.c.created_at)):
-        found.setdefault(ReferralId(row.referral), []).append(_delivery(row))
+        found.setdefault(ReferralId(row.referral), []).append(read(row))
     return found
 
 
@@ -198,19 +229,19 @@ def find(view: Reading | Transaction, delivery_id: DeliveryId) -> Delivery | Non
     row = view.connection.execute(
         select(delivery).where(delivery.c.id == delivery_id)
     ).one_or_none()
-    return _delivery(row) if row else None
+    return read(row) if row else None
 
 
 def find_receipt(view: Reading | Transaction, receipt: str) -> Delivery | None:
     """Read the delivery that a transport knows by this name; None if there is none."""
     row = view.connection.execute(select(delivery).where(delivery.c.receipt == receipt)).first()
-    return _delivery(row) if row else None
+    return read(row) if row else None
 
 
 def lock(tx: Transaction, delivery_id: DeliveryId) -> Delivery:
     """Read a delivery and let nobody move it until the transaction ends."""
     query = select(delivery).where(delivery.c.id == delivery_id).with_for_update()
-    return _delivery(tx.connection.execute(query).one())
+    return read(tx.connection.execute(query).one())
 
 
 def only_accepted(
@@ -227,7 +258,7 @@ def only_accepted(
         .order_by(delivery.c.id)
         .limit(limit)
     )
-    return [_delivery(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 def owned_by(
@@ -239,10 +270,8 @@ def owned_by(
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Delivery]:
-    """List the deliveries that a provider has, oldest move first."""
-    query = select(delivery).where(
-        delivery.c.provider == provider, delivery.c.state == DeliveryState.DELIVERED
-    )
+    """List the deliveries that a provider was told of, oldest move first."""
+    query = select(delivery).where(delivery.c.provider == provider, is_told_of())
     return _page(view, query, since=since, before=before, after=after, limit=limit)
 
 
@@ -280,7 +309,7 @@ def _page(
     if after is not None:
         query = query.where(_is_after(after))
     page = query.order_by(delivery.c.updated_at, delivery.c.id).limit(limit)
-    return [_delivery(row) for row in view.connection.execute(page)]
+    return [read(row) for row in view.connection.execute(page)]
 
 
 def _is_after(place: tuple[datetime, str]) -> ColumnElement[bool]:
@@ -321,7 +350,8 @@ def _claimed(d: Delivery) -> dict[str, Any]:
     return {"of_id": d.id} | {f"new_{name}": row[name] for name in _CLAIMED}
 
 
-def _delivery(row: Row[Any]) -> Delivery:
+def read(row: Row[Any]) -> Delivery:
+    """Read a delivery from its row."""
     return Delivery(
         id=DeliveryId(row.id),
         kind=DeliveryKind(row.kind),

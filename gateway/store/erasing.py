@@ -29,11 +29,12 @@ from sqlalchemy import (
     select,
 )
 
-from gateway.ledger.entry import RetentionPurged
+from gateway.ledger.entry import DecisionMade, RetentionPurged
 from gateway.ledger.kinds import EntryKind, Stage
 from gateway.ledger.seal import read_placed
 from gateway.referral.identifiers import Handle, OdsCode, ReferralReference
 from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.store import feeds
 from gateway.store.engine import Reading, Store, Transaction, without_time_limit
 from gateway.store.tables import (
     consent,
@@ -148,6 +149,8 @@ def count(view: Reading | Transaction, practice: OdsCode, handle: Handle) -> lis
 def erase(tx: Transaction, practice: OdsCode, handle: Handle) -> list[Rows]:
     """Delete every row that is about a person; tell how many of each table."""
     without_time_limit(tx.connection)
+    is_own = and_(referral.c.practice == practice, referral.c.subject == handle)
+    feeds.forget(tx, select(referral.c.id).where(is_own))
     return [
         Rows(table=table.name, rows=tx.connection.execute(delete(table).where(theirs)).rowcount)
         for table, theirs in _belongings(practice, handle)
@@ -263,9 +266,26 @@ def gone_for_a_reason(view: Reading) -> frozenset[str]:
     for row in view.connection.execute(_without_a_row()):
         if row.erased or row.destroyed is not None:
             found.add(row.referral)
-        elif last_before is not None and row.last is not None and row.last < last_before:
-            aged.append((row.last, row.referral))
+        elif last_before is not None and row.last is not None:
+            last = row.last if row.last < last_before else _last_move(view, row.referral)
+            if last < last_before:
+                aged.append((last, row.referral))
     return frozenset(found | {name for _, name in sorted(aged)[:allowed]})
+
+
+def _last_move(view: Reading, name: str) -> datetime:
+    """Tell when a referral last moved: that a provider read it again was no move."""
+    query = select(ledger_entry.c.at, ledger_entry.c.body).where(
+        ledger_entry.c.referral == name, ledger_entry.c.kind.not_in(_NO_SIGN_OF_LIFE)
+    )
+    rows = view.connection.execute(query)
+    moves: list[datetime] = [row.at for row in rows if not _is_reading(row.body)]
+    return max(moves)
+
+
+def _is_reading(body: bytes) -> bool:
+    entry = read_placed(body).entry
+    return isinstance(entry, DecisionMade) and entry.stage is Stage.READ
 
 
 def _purges(view: Reading) -> list[RetentionPurged]:

@@ -7,17 +7,32 @@ that was read. An event names a delivery, never a person; where that was erased,
 Must never: show one provider's list to another.
 """
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, select, update
 
 from gateway.referral.identifiers import DeliveryId, OdsCode
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState
 from gateway.store.engine import Reading, Transaction
 from gateway.store.feed_numbers import FeedKind, Told
+from gateway.store.tables import delivery
 from gateway.store.tables_feeds import feed_event, feed_head
 
-__all__ = ["FeedEvent", "FeedKind", "append", "before", "events", "size"]
+__all__ = [
+    "FeedEvent",
+    "FeedKind",
+    "append",
+    "before",
+    "events",
+    "forget",
+    "gaps",
+    "names",
+    "size",
+    "untold",
+]
 
 _OF = feed_event.c.subscriber == bindparam("of_subscriber")
 _EVENTS = (
@@ -27,11 +42,15 @@ _EVENTS = (
     .limit(bindparam("most"))
 )
 _SIZE = select(feed_head.c.size).where(feed_head.c.subscriber == bindparam("of_subscriber"))
-_FIRST_SINCE: Select[tuple[int]] = (
+_FIRST_SINCE = (
     select(feed_event.c.seq)
     .where(_OF, feed_event.c.at >= bindparam("since"))
     .order_by(feed_event.c.at, feed_event.c.seq)
     .limit(1)
+)
+
+_NAMES = (
+    select(feed_event.c.seq).where(_OF, feed_event.c.delivery == bindparam("of_delivery")).limit(1)
 )
 
 
@@ -75,5 +94,53 @@ def size(view: Reading | Transaction, subscriber: OdsCode) -> int:
 def before(view: Reading | Transaction, subscriber: OdsCode, since: datetime) -> int:
     """Tell the number of a provider's last event before an instant; 0 where there is none."""
     asked = {"of_subscriber": subscriber, "since": since}
-    first = view.connection.execute(_FIRST_SINCE, asked).scalar_one_or_none()
-    return size(view, subscriber) if first is None else first - 1
+    row = view.connection.execute(_FIRST_SINCE, asked).one_or_none()
+    return size(view, subscriber) if row is None else int(row.seq) - 1
+
+
+def names(view: Reading | Transaction, subscriber: OdsCode, delivery_id: DeliveryId) -> bool:
+    """Tell whether a provider was ever told of a delivery: then its Task is theirs to see."""
+    asked = {"of_subscriber": subscriber, "of_delivery": delivery_id}
+    return view.connection.execute(_NAMES, asked).first() is not None
+
+
+def forget(tx: Transaction, referrals: Select[Any] | Collection[str]) -> None:
+    """Take out which deliveries of some referrals the events were about; the numbers stay."""
+    own = select(delivery.c.id).where(delivery.c.referral.in_(referrals))
+    tx.connection.execute(
+        update(feed_event).where(feed_event.c.delivery.in_(own)).values(delivery=None)
+    )
+
+
+def gaps(view: Reading) -> Iterator[OdsCode]:
+    """Name the providers whose lists do not have exactly the numbers from 1 to their size."""
+    of_each = select(
+        feed_event.c.subscriber,
+        func.count().label("number"),
+        func.min(feed_event.c.seq).label("first"),
+        func.max(feed_event.c.seq).label("last"),
+    ).group_by(feed_event.c.subscriber)
+    found = {row.subscriber: tuple(row)[1:] for row in view.connection.execute(of_each)}
+    heads = view.connection.execute(select(feed_head.c.subscriber, feed_head.c.size))
+    sizes: dict[str, int] = {row.subscriber: row.size for row in heads}
+    for subscriber in sorted(sizes.keys() | found.keys()):
+        size_said = sizes.get(subscriber, 0)
+        if found.get(subscriber, (0, 0, 0)) != (size_said, 1, size_said):
+            yield OdsCode(subscriber)
+
+
+def untold(view: Reading) -> Iterator[DeliveryId]:
+    """Name the deliveries that a provider has, and the recalls, of which it was never told."""
+    has_it = and_(
+        delivery.c.kind == DeliveryKind.REFERRAL, delivery.c.state == DeliveryState.DELIVERED
+    )
+    is_theirs = has_it | (delivery.c.kind == DeliveryKind.RECALL)
+    query = select(delivery.c.id).where(is_theirs, ~is_told_of()).order_by(delivery.c.id)
+    yield from (DeliveryId(row.id) for row in view.connection.execute(query))
+
+
+def is_told_of() -> ColumnElement[bool]:
+    """Say of a row of `delivery` that its own provider was told of it."""
+    return exists().where(
+        feed_event.c.delivery == delivery.c.id, feed_event.c.subscriber == delivery.c.provider
+    )

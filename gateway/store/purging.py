@@ -32,7 +32,7 @@ from gateway.consent.register import IN_ERROR
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.seal import read_placed
 from gateway.referral.notices import NoticeKind, NoticeState
-from gateway.store import checkpoints, erasing
+from gateway.store import checkpoints, erasing, feeds
 from gateway.store.checkpoints import Signed
 from gateway.store.engine import Reading, Store, Transaction, without_time_limit
 from gateway.store.tables import (
@@ -207,6 +207,8 @@ def _delete_parts(tx: Transaction, record: Record, ids: Sequence[str]) -> None:
             select(ledger_entry.c.log, ledger_entry.c.idx).where(about.in_(ids))
         )
         _delete_details(tx, [tuple(row) for row in rows])
+    if record is Record.REFERRALS:
+        feeds.forget(tx, ids)
     for column in _PARTS[record]:
         tx.connection.execute(delete(column.table).where(column.in_(ids)))
 

@@ -63,7 +63,7 @@ subscription = Table(
     Column("timeout_seconds", Integer, nullable=False),
     Column("max_count", Integer, nullable=False, comment="events in one notification"),
     Column("next_at", Instant, nullable=False),
-    Column("claimed_at", Instant, comment="when it last had its turn"),
+    Column("claimed_at", Instant, nullable=False, comment="when it last had its turn"),
     Column("failures", Integer, nullable=False, comment="in a row; a 2xx ends the row"),
     Column("switched_on_at", Instant, nullable=False, comment="asked for, last"),
     Column("confirmed_at", Instant, comment="when its address took the handshake"),

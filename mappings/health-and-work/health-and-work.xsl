@@ -17,6 +17,8 @@
   <xsl:param name="reference"/>
   <xsl:param name="created"/>
   <xsl:param name="practice"/>
+  <!-- How the service may handle it: codes of v3-ActCode, with a blank after each. -->
+  <xsl:param name="handling"/>
   <!-- Of what was withheld: by whom, whether as REDACTED, the policies with a blank after each. -->
   <xsl:param name="withheld-by"/>
   <xsl:param name="is-redacted"/>
@@ -36,10 +38,11 @@
   <xsl:variable name="adjustments"
                 select="' 775281000000100 775301000000104 775321000000108 775351000000103 '"/>
 
-  <!-- Every resource of the message: the one that was sent, what it contains, a Bundle's. -->
+  <!-- Every resource of the message: a Bundle's, the ServiceRequest, and what that contains. -->
   <xsl:variable name="resources"
-                select="/f:Bundle/f:entry/f:resource/* | /*[not(self::f:Bundle)]
-                        | /*[not(self::f:Bundle)]/f:contained/*"/>
+                select="/f:Bundle/f:entry/f:resource/* | /f:ServiceRequest
+                        | /f:ServiceRequest/f:contained/*
+                        | /f:Bundle/f:entry/f:resource/f:ServiceRequest/f:contained/*"/>
   <xsl:variable name="request" select="$resources[self::f:ServiceRequest][1]"/>
   <xsl:variable name="patient" select="$resources[self::f:Patient][1]"/>
   <xsl:variable name="employment"
@@ -52,11 +55,12 @@
   <xsl:key name="by-url" match="f:Bundle/f:entry/f:resource/*" use="../../f:fullUrl/@value"/>
   <xsl:key name="by-url" match="f:Bundle/f:entry/f:resource/*"
            use="concat(local-name(), '/', f:id/@value)"/>
-  <xsl:key name="by-url" match="/*/f:contained/*" use="concat('#', f:id/@value)"/>
+  <xsl:key name="by-url" match="f:ServiceRequest/f:contained/*" use="concat('#', f:id/@value)"/>
 
   <xsl:template match="/">
     <Referral version="1.0">
       <xsl:call-template name="header"/>
+      <xsl:call-template name="handling"/>
       <xsl:call-template name="withheld"/>
       <xsl:call-template name="person"/>
       <xsl:call-template name="practice"/>
@@ -95,20 +99,45 @@
     </Header>
   </xsl:template>
 
+  <!-- What the purpose asks for, and what the sender set. -->
+  <xsl:template name="handling">
+    <Handling>
+      <xsl:call-template name="each">
+        <xsl:with-param name="name" select="'Code'"/>
+        <xsl:with-param name="system" select="'http://terminology.hl7.org/CodeSystem/v3-ActCode'"/>
+        <xsl:with-param name="left" select="$handling"/>
+      </xsl:call-template>
+      <xsl:for-each select="$request/f:meta/f:security[f:code/@value]">
+        <xsl:call-template name="code"/>
+      </xsl:for-each>
+    </Handling>
+  </xsl:template>
+
   <xsl:template name="withheld">
     <xsl:if test="$policies">
       <Withheld by="{$withheld-by}">
         <xsl:if test="$is-redacted = 'yes'"><Mark>REDACTED</Mark></xsl:if>
-        <xsl:call-template name="policies"><xsl:with-param name="left" select="$policies"/></xsl:call-template>
+        <xsl:call-template name="each">
+          <xsl:with-param name="name" select="'Policy'"/>
+          <xsl:with-param name="left" select="$policies"/>
+        </xsl:call-template>
       </Withheld>
     </xsl:if>
   </xsl:template>
 
-  <xsl:template name="policies">
+  <!-- One element for each word of a list that has a blank after each. -->
+  <xsl:template name="each">
+    <xsl:param name="name"/>
+    <xsl:param name="system"/>
     <xsl:param name="left"/>
     <xsl:if test="contains($left, ' ')">
-      <Policy><xsl:value-of select="substring-before($left, ' ')"/></Policy>
-      <xsl:call-template name="policies">
+      <xsl:element name="{$name}">
+        <xsl:if test="$system"><xsl:attribute name="system"><xsl:value-of select="$system"/></xsl:attribute></xsl:if>
+        <xsl:value-of select="substring-before($left, ' ')"/>
+      </xsl:element>
+      <xsl:call-template name="each">
+        <xsl:with-param name="name" select="$name"/>
+        <xsl:with-param name="system" select="$system"/>
         <xsl:with-param name="left" select="substring-after($left, ' ')"/>
       </xsl:call-template>
     </xsl:if>
@@ -172,14 +201,16 @@
 
   <xsl:template match="f:name" mode="name">
     <xsl:choose>
-      <xsl:when test="f:family/@value">
+      <xsl:when test="normalize-space(f:family/@value)">
         <xsl:for-each select="f:prefix[@value]"><Prefix><xsl:value-of select="@value"/></Prefix></xsl:for-each>
         <xsl:for-each select="f:given[@value]"><Given><xsl:value-of select="@value"/></Given></xsl:for-each>
         <Family><xsl:value-of select="f:family/@value"/></Family>
         <xsl:for-each select="f:suffix[@value]"><Suffix><xsl:value-of select="@value"/></Suffix></xsl:for-each>
       </xsl:when>
-      <xsl:when test="f:text/@value"><Whole><xsl:value-of select="f:text/@value"/></Whole></xsl:when>
-      <xsl:when test="f:given/@value">
+      <xsl:when test="normalize-space(f:text/@value)">
+        <Whole><xsl:value-of select="f:text/@value"/></Whole>
+      </xsl:when>
+      <xsl:when test="f:given[normalize-space(@value)]">
         <Whole>
           <xsl:for-each select="f:given/@value">
             <xsl:if test="position() > 1"><xsl:text> </xsl:text></xsl:if>
@@ -261,7 +292,10 @@
           <xsl:value-of select="$person/f:name/f:text/@value"/>
         </xsl:when>
         <xsl:when test="$person/f:name/f:family/@value">
-          <xsl:for-each select="$person/f:name[1]/f:prefix/@value | $person/f:name[1]/f:given/@value">
+          <xsl:for-each select="$person/f:name[1]/f:prefix/@value">
+            <xsl:value-of select="concat(., ' ')"/>
+          </xsl:for-each>
+          <xsl:for-each select="$person/f:name[1]/f:given/@value">
             <xsl:value-of select="concat(., ' ')"/>
           </xsl:for-each>
           <xsl:value-of select="$person/f:name[1]/f:family/@value"/>
@@ -537,8 +571,8 @@
                                                | $request/f:occurrenceDateTime/@value"/>
         </xsl:call-template>
       </WantedBy>
-      <xsl:copy-of select="$reasons"/>
-      <xsl:if test="not(string($reasons)) and $resources[self::f:DocumentReference or self::f:Binary]">
+      <xsl:if test="normalize-space($reasons)"><xsl:copy-of select="$reasons"/></xsl:if>
+      <xsl:if test="not(normalize-space($reasons)) and $resources[self::f:DocumentReference or self::f:Binary]">
         <SeeDocuments/>
       </xsl:if>
     </Reason>
@@ -710,6 +744,9 @@
   <xsl:template name="not-carried">
     <xsl:variable name="reasons" select="key('by-url', $request/f:reasonReference/f:reference/@value)"/>
     <NotCarried>
+      <xsl:for-each select="/f:Bundle/f:entry/f:resource/*[not(self::f:ServiceRequest)]/f:contained/*">
+        <Part><xsl:value-of select="local-name()"/></Part>
+      </xsl:for-each>
       <xsl:for-each select="$resources[not(self::f:ServiceRequest or self::f:Patient or self::f:MessageHeader
                             or self::f:Consent or self::f:Condition or self::f:DocumentReference
                             or self::f:Binary or self::f:Organization or self::f:Practitioner
@@ -729,23 +766,25 @@
 
   <!-- The codes of a CodeableConcept, then its words: its text, else those beside no code. -->
   <xsl:template name="coded">
-    <xsl:for-each select="f:coding[f:code/@value]">
-      <Code>
-        <xsl:if test="f:system/@value">
-          <xsl:attribute name="system"><xsl:value-of select="f:system/@value"/></xsl:attribute>
-        </xsl:if>
-        <xsl:if test="f:display/@value">
-          <xsl:attribute name="display"><xsl:value-of select="f:display/@value"/></xsl:attribute>
-        </xsl:if>
-        <xsl:value-of select="f:code/@value"/>
-      </Code>
-    </xsl:for-each>
+    <xsl:for-each select="f:coding[f:code/@value]"><xsl:call-template name="code"/></xsl:for-each>
     <xsl:choose>
       <xsl:when test="f:text/@value"><Text><xsl:value-of select="f:text/@value"/></Text></xsl:when>
       <xsl:when test="f:coding[not(f:code/@value)]/f:display/@value">
         <Text><xsl:value-of select="f:coding[not(f:code/@value)]/f:display/@value"/></Text>
       </xsl:when>
     </xsl:choose>
+  </xsl:template>
+
+  <xsl:template name="code">
+    <Code>
+      <xsl:if test="f:system/@value">
+        <xsl:attribute name="system"><xsl:value-of select="f:system/@value"/></xsl:attribute>
+      </xsl:if>
+      <xsl:if test="f:display/@value">
+        <xsl:attribute name="display"><xsl:value-of select="f:display/@value"/></xsl:attribute>
+      </xsl:if>
+      <xsl:value-of select="f:code/@value"/>
+    </Code>
   </xsl:template>
 
   <xsl:template name="coded-as">

@@ -36,9 +36,11 @@ KEK = "k1:" + "A" * 43 + "="
 LOOKUP = "B" * 43 + "="
 LEDGER_SEED = "C" * 43 + "="
 ALL_SCOPES = [
-    "system/ServiceRequest.c", "system/ServiceRequest.rs", "system/Task.rs",
+    "system/ServiceRequest.c", "system/ServiceRequest.rs", "system/Task.rs", "system/Task.u",
     "system/Consent.c", "system/Consent.rs", "system/Consent.u",
     "gateway/sharing.r", "gateway/sharing.u", "system/AuditEvent.rs",
+    "system/Subscription.c", "system/Subscription.rs", "system/Subscription.u",
+    "system/Subscription.d",
 ]  # fmt: skip
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 

@@ -355,7 +355,7 @@ def test_a_withdrawal_stops_what_is_queued_before_it_leaves(house: House) -> Non
     withdraw(house, own)
     work(house)
     assert house.destination.received == []
-    assert the_delivery(house).state is DeliveryState.REFUSED
+    assert the_delivery(house).state is DeliveryState.STOPPED
     assert the_referral(house).state is ReferralState.CLOSED
 
 

@@ -32,7 +32,7 @@ def test_what_was_signed_for_later_does_not_outlive_a_freeze(house: House) -> No
     house.clock.move(minutes=5)
     frozen = set_to(house, FREEZE, "off")
     assert [(e.agreement, e.move.value) for e in frozen.taken_back] == [("dsa-eval", "withdrawn")]
-    assert entries(house)[-3]["kind"] == "agreement.withdrawn"
+    assert entries(house, "agreement.withdrawn") != []
     house.clock.move(days=12)
     assert stands(house) is AgreementStatus.WITHDRAWN
 

@@ -39,6 +39,11 @@ class Line:
     last_key: str = ""
     in_a_row: int = 0
 
+    @property
+    def pause(self) -> float:
+        """How long to dawdle where that matters: at what comes first over a line."""
+        return 0.0 if self.last_key else 0.3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -51,7 +56,7 @@ class Asked:
 
     @property
     def key(self) -> str:
-        return self.headers.get("idempotency-key", "")
+        return self.headers.get("idempotency-key") or self.headers.get("x-request-id", "")
 
     @property
     def resources(self) -> list[Tree]:
@@ -59,7 +64,8 @@ class Asked:
 
     @property
     def is_abort(self) -> bool:
-        return self.resources[0]["code"]["coding"][0]["code"] == "abort"
+        code: str = self.resources[0]["code"]["coding"][0]["code"]
+        return code == "abort"
 
     @property
     def reference(self) -> str:
@@ -169,6 +175,70 @@ class CreatesOthersAgain(Good):
             return self.carry_out(asked)
 
 
+class Busy(Good):
+    """Asks of each message that it come again in a moment."""
+
+    name = "busy-at-first"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def take(self, asked: Asked) -> Reply:
+        with self.lock:
+            if asked.key not in self.seen:
+                self.seen.add(asked.key)
+                return 429, outcome("throttled")
+            return super().take(asked)
+
+
+class GoodBars(Good):
+    """Speaks BaRS: brings the message back with an id for its ServiceRequest."""
+
+    name = "bars"
+
+    def take(self, asked: Asked) -> Reply:
+        with self.lock:
+            if asked.key in self.answers:
+                return 409, outcome("duplicate")
+            self.answers[asked.key] = self.carry_out(asked)
+            return self.answers[asked.key]
+
+    def carry_out(self, asked: Asked) -> Reply:
+        for resource in asked.resources:
+            if resource["resourceType"] == "ServiceRequest":
+                resource["id"] = str(uuid.uuid4())
+        return 200, asked.tree
+
+
+class BarsWithoutRecall(GoodBars):
+    """Takes back only what it has."""
+
+    name = "bars-knows-its-own"
+
+    def carry_out(self, asked: Asked) -> Reply:
+        names = {each["fullUrl"] for each in asked.tree["entry"]}
+        resources = asked.resources
+        is_recall = any(each.get("status") == "revoked" for each in resources)
+        if is_recall and not names & self.names:
+            return 404, outcome("not-found")
+        self.names |= names
+        return super().carry_out(asked)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+
+class BarsLies(GoodBars):
+    """Says success and brings nothing back."""
+
+    name = "bars-lies"
+
+    def carry_out(self, asked: Asked) -> Reply:
+        return 200, outcome("informational")
+
+
 class OldTls(Good):
     name = "old-tls"
 
@@ -216,7 +286,7 @@ class LooksThenKeeps(Good):
     def take(self, asked: Asked) -> Reply:
         if asked.key in self.answers:
             return self.answers[asked.key]
-        time.sleep(0 if asked.is_abort else 0.1)
+        time.sleep(asked.line.pause)
         self.answers[asked.key] = self.carry_out(asked)
         return self.answers[asked.key]
 
@@ -229,7 +299,7 @@ class ForgetsLost(Good):
 
     def take(self, asked: Asked) -> Reply:
         reply = super().take(asked)
-        time.sleep(0 if asked.is_abort else 0.1)
+        time.sleep(asked.line.pause)
         if _is_gone(asked.line.socket):
             self.answers.pop(asked.key, None)
         return reply
@@ -341,7 +411,11 @@ class TakesAnyMediaType(Good):
 
     def take_other_media_type(self, asked: Asked) -> Reply:
         return self.post(
-            Asked(line=asked.line, headers={**asked.headers, "content-type": FHIR_JSON}, body=asked.body)
+            Asked(
+                line=asked.line,
+                headers={**asked.headers, "content-type": FHIR_JSON},
+                body=asked.body,
+            )
         )
 
 
@@ -381,11 +455,12 @@ class Late(Good):
         is_new = not asked.is_abort and asked.key not in self.answers
         asked.line.in_a_row = asked.line.in_a_row + 1 if is_new else 0
         if asked.line.in_a_row == 8:
-            time.sleep(1.3)
+            time.sleep(2.5)
         return super().take(asked)
 
 
-GOOD = (Good, WithoutSearch, Conflicts, CreatesOthersAgain)
+GOOD = (Good, WithoutSearch, Conflicts, CreatesOthersAgain, Busy)
+BARS = (GoodBars, BarsWithoutRecall, BarsLies)
 DEFECTS = (
     OldTls, Redirects, Refuses, Lies, DoublesOnOneLine, LooksThenKeeps, ForgetsLost,
     KnowsTheLastKey, LocksKeys, RefusesOlder, RefusesAbort, RefusesSecondAbort,
@@ -433,7 +508,7 @@ def running_certified_receiver(folder: Path) -> Iterator[CertifiedReceiver]:
 
 def serve(folder: Path) -> None:
     """Serve for ever, on one port for each of SERVERS."""
-    minds = {kind.name: kind() for kind in (*GOOD, *DEFECTS)}
+    minds = {kind.name: kind() for kind in (*GOOD, *BARS, *DEFECTS)}
     ports = {}
     log = (folder / "kept.jsonl").open("a")
     for name in SERVERS:
@@ -517,8 +592,8 @@ def _served(line: Line, minds: Mapping[str, Good], log: Any) -> bool:
 
 def _say(line: Line, status: int, tree: Tree) -> None:
     body = json.dumps(tree).encode()
-    extra = "Location: /elsewhere\r\n" if status == 307 else ""
-    head = f"HTTP/1.1 {status} So\r\nContent-Type: {FHIR_JSON}\r\n{extra}"
+    extra = {307: "Location: /elsewhere\r\n", 429: "Retry-After: 0\r\n"}.get(status, "")
+    head = f"HTTP/1.1 {status} So\r\nContent-Type: {FHIR_JSON}\r\nX-Request-Id: any\r\n{extra}"
     line.socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 

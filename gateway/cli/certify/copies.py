@@ -39,13 +39,15 @@ def one_copy(trial: Trial, parcel: Parcel, heard: Sequence[Heard], seen: str) ->
         return passed(f"{seen}; its search finds one copy")
     if len([each for each in heard if _places(each.answer)[:2]]) > 1:
         return passed(f"{seen}; its answers name the same place")
+    if any(each.is_repeat for each in heard):
+        return passed(f"{seen}; it says of a repeat that it is one")
     return not_shown(f"{seen}; how many copies it keeps is not shown: no search by identifier")
 
 
 def is_kept(trial: Trial, parcel: Parcel) -> bool | None:
     """Tell whether a search finds any of it, at once; None: not shown."""
     counts = [_matches(trial, name) for name in _names(parcel)]
-    return None if None in counts else any(counts)
+    return None if None in counts or not counts else any(counts)
 
 
 def other_parts_moved(heard: Sequence[Heard]) -> bool:
@@ -78,7 +80,7 @@ def _count(trial: Trial, name: _Name) -> int | None:
 
 
 def _matches(trial: Trial, name: _Name) -> int | None:
-    if not trial.format.has_search:
+    if not trial.wire.has_search:
         return None
     answer = trial.search(*name)
     tree = answer.tree() if answer is not None and answer.is_success else None

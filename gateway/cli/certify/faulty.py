@@ -6,11 +6,13 @@ from gateway.cli.certify.case import Finding, failed, not_shown, passed
 from gateway.cli.certify.copies import is_kept
 from gateway.cli.certify.manners import Manner, drip
 from gateway.cli.certify.trial import Heard, Trial
+from gateway.errors import DestinationUnreachableError, LeaseEndedError
 from gateway.outbound.https_line import Posting
 from gateway.referral.json import string
 
 _REFUSALS = range(400, 500)
 _TOO_SLOW = 408
+_BUSY = frozenset({429, 503})
 
 
 def wrong_media_type(trial: Trial) -> Finding:
@@ -42,10 +44,14 @@ def slow_sender(trial: Trial) -> Finding:
     """Send the end of a referral byte by byte."""
     manner = Manner(trial.raw, drip, drip=trial.patience.drip.total_seconds())
     heard = trial.send(trial.messages.form(), manner)
-    if manner.early == _TOO_SLOW or (manner.is_cut and heard.answer is None):
+    if isinstance(heard.failure, DestinationUnreachableError | LeaseEndedError):
+        return not_shown(heard.told)
+    if manner.early == _TOO_SLOW or (manner.early is None and not manner.is_whole):
         return passed("it ended the wait for the rest")
     if manner.early is not None:
         return failed(f"{manner.early} before it had the whole message")
+    if heard.status in _BUSY:
+        return not_shown(heard.told)
     return passed(heard.told) if heard.is_taken else failed(heard.told)
 
 
@@ -54,8 +60,8 @@ def _as(posting: Posting, media_type: str, body: bytes) -> Posting:
 
 
 def _refused(heard: Heard) -> Finding:
-    if heard.answer is None:
+    """Judge an answer to what must not be taken; none at all is tried again for days."""
+    is_unsent = isinstance(heard.failure, DestinationUnreachableError | LeaseEndedError)
+    if is_unsent or heard.status in _BUSY:
         return not_shown(heard.told)
-    if heard.answer.status in _REFUSALS:
-        return passed(heard.told)
-    return failed(heard.told)
+    return passed(heard.told) if heard.status in _REFUSALS else failed(heard.told)

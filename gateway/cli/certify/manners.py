@@ -11,7 +11,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -146,13 +146,17 @@ def written(posting: Posting) -> tuple[bytes, bytes]:
 
 @dataclass(slots=True)
 class Manner:
-    """A way to send. `early`: the status that came before the last byte was sent."""
+    """A way to send.
+
+    `early`: the status that came before the last byte was sent. `is_whole`: a slow one was sent
+    to its end.
+    """
 
     raw: RawLine
     way: Callable[["Manner", Socket, bytes, bytes], int | None]
     drip: float = 0.0
     early: int | None = None
-    is_cut: bool = field(default=False)
+    is_whole: bool = False
 
     def __call__(self, posting: Posting, deadline: float) -> Answer:
         """Send a posting so; see `trial.Act`."""
@@ -164,7 +168,6 @@ class Manner:
         except OSError as error:
             if not has_begun:
                 raise DestinationUnreachableError("there was no connection") from error
-            self.is_cut = True
             raise NoReplyError("the line broke, or its time ended") from error
         if status is None:
             raise NoReplyError("we hung up")
@@ -200,4 +203,5 @@ def drip(manner: Manner, line: Socket, head: bytes, body: bytes) -> int | None:
         if manner.early is not None:
             return manner.early
         line.send(body[at : at + 1])
+    manner.is_whole = True
     return line.status()

@@ -22,7 +22,7 @@ from gateway.cli.demo.setting import HAWTHORN, OH
 from gateway.fhir.json_text import MAX_BYTES, read_json
 from gateway.journey.gateway import Parcel, Writer
 from gateway.mapping.outgoing import Outgoing
-from gateway.referral.directory import Endpoint
+from gateway.referral.directory import Endpoint, Format
 from gateway.referral.identifiers import (
     ClientId,
     CorrelationId,
@@ -73,11 +73,18 @@ class Messages:
     largest: int = MAX_BYTES
 
     def form(self, *, age: timedelta = timedelta(0), edit: Edit | None = None) -> Parcel:
-        """Make a referral whose parts are all contained in the ServiceRequest."""
+        """Make a referral whose parts are all contained in the ServiceRequest.
+
+        For BaRS, which asks for more, it is a message.
+        """
+        if self.endpoint.format is Format.BARS_MESSAGE:
+            return self._parcel("oh-message", Way.BARS, age, edit)
         return self._parcel("oh-form", Way.FORM, age, edit)
 
     def letter(self, *, edit: Edit | None = None) -> Parcel:
         """Make a referral of several resources that refer to each other, with a document."""
+        if self.endpoint.format is Format.BARS_MESSAGE:
+            return self.form(edit=edit)
         return self._parcel("oh-letter", Way.BUNDLE, timedelta(0), edit)
 
     def large(self) -> Parcel:
@@ -142,16 +149,33 @@ class Messages:
         )  # fmt: skip
 
     def _enlarge(self, tree: JsonObject) -> None:
-        """Make the letter's document as long as the whole message may be."""
+        """Make the message's document as long as the whole may be."""
         length = max(self.largest - _BESIDE_DOCUMENT, 0) * 3 // 4
         document = b"%PDF-1.4\n%" + b"x" * length
+        digest = hashlib.sha1(document, usedforsecurity=False).digest()  # SHA-1: as FHIR has it
+        if not any(objects(resource, "content") for resource in _resources(tree)):
+            _add_document(tree)
         for resource in _resources(tree):
             for content in objects(resource, "content"):
                 attachment = child(content, "attachment") or {}
                 attachment["data"] = base64.b64encode(document).decode()
                 attachment["size"] = len(document)
-                digest = hashlib.sha1(document, usedforsecurity=False).digest()
-                attachment["hash"] = base64.b64encode(digest).decode()  # SHA-1: as FHIR has it
+                attachment["hash"] = base64.b64encode(digest).decode()
+
+
+def _add_document(tree: JsonObject) -> None:
+    """Put a document into a message that has none, and let the referral lead to it."""
+    name = f"urn:uuid:{uuid.uuid4()}"
+    requests = [r for r in _resources(tree) if string(r, "resourceType") == "ServiceRequest"]
+    for request in requests:
+        request["supportingInfo"] = [*objects(request, "supportingInfo"), {"reference": name}]
+    document: JsonObject = {
+        "resourceType": "DocumentReference",
+        "meta": {"security": [dict(_TEST)]},
+        "status": "current",
+        "content": [{"attachment": {"contentType": "application/pdf"}}],
+    }
+    tree["entry"] = [*objects(tree, "entry"), {"fullUrl": name, "resource": document}]
 
 
 def _resources(tree: JsonObject) -> list[JsonObject]:
@@ -168,11 +192,12 @@ def _mark(tree: JsonObject) -> None:
 
 
 def _add_unknowns(tree: JsonObject) -> None:
-    unknown: JsonObject = {"system": f"{_UNKNOWN}/CodeSystem/unknown", "code": "unknown"}
+    tag: JsonObject = {"system": f"{_UNKNOWN}/CodeSystem/unknown", "code": "unknown"}
     name: JsonObject = {"system": f"{_UNKNOWN}/Id/unknown", "value": "unknown"}
     extension: JsonObject = {"url": f"{_UNKNOWN}/StructureDefinition/unknown", "valueCode": "any"}
-    meta = child(tree, "meta") or {}
-    tree["meta"] = meta | {"tag": [unknown]}
-    tree["identifier"] = [name, *objects(tree, "identifier")]
-    tree["extension"] = [*objects(tree, "extension"), extension]
-    tree["category"] = [*objects(tree, "category"), {"coding": [dict(unknown)]}]
+    for resource in _resources(tree):
+        if string(resource, "resourceType") == "ServiceRequest":
+            meta = child(resource, "meta") or {}
+            resource["meta"] = meta | {"tag": [tag]}
+            resource["identifier"] = [name, *objects(resource, "identifier")]
+            resource["extension"] = [*objects(resource, "extension"), extension]

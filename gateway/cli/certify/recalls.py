@@ -1,6 +1,8 @@
 """Cases about a referral that is taken back: a Task `abort` that names it by our reference."""
 
-from gateway.cli.certify.case import Finding, failed, not_shown, passed
+from http import HTTPStatus
+
+from gateway.cli.certify.case import Finding, failed, not_shown, passed, warned
 from gateway.cli.certify.copies import one_copy
 from gateway.cli.certify.trial import Heard, Trial
 
@@ -30,7 +32,14 @@ def revoked_again(trial: Trial) -> Finding:
 
 def revoked_unknown(trial: Trial) -> Finding:
     """Take back a referral that never came."""
-    return _taken(trial.send(trial.messages.recall_of(trial.messages.form())))
+    heard = trial.send(trial.messages.recall_of(trial.messages.form()))
+    if (
+        not heard.is_taken
+        and heard.status == HTTPStatus.NOT_FOUND
+        and not trial.wire.takes_any_recall
+    ):
+        return warned(f"{heard.told}: whether it came is then for a person to find out")
+    return _taken(heard)
 
 
 def revoked_first(trial: Trial) -> Finding:

@@ -4,6 +4,7 @@ What enters: where it is, and whom to trust. What leaves: a finding for each cas
 database and no settings are needed. Must never: send anything but synthetic referrals.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,18 +15,28 @@ from gateway.cli.certify.case import Case, Finding, Verdict, not_shown
 from gateway.cli.certify.manners import RawLine
 from gateway.cli.certify.messages import Messages
 from gateway.cli.certify.table import BY_NAME, CASES
-from gateway.cli.certify.trial import Format, Patience, Trial
+from gateway.cli.certify.trial import Patience, Trial, Wire
 from gateway.cli.demo.setting import OH
+from gateway.config import OWN_PROFILES
 from gateway.errors import ConfigError
+from gateway.fhir.examine import require_own
 from gateway.fhir.json_text import MAX_BYTES
+from gateway.fhir.profiles.load import load_profiles
+from gateway.mapping.bars_message import BarsMessage
 from gateway.mapping.fhir_rest import FhirTransaction
+from gateway.outbound.bars import Bars
+from gateway.outbound.client_token import ClientTokens
 from gateway.outbound.fhir_rest import FhirRest
 from gateway.outbound.https_line import HttpsLine
-from gateway.referral.directory import Endpoint, Transport
-from gateway.referral.identifiers import EndpointId, OdsCode
+from gateway.referral.directory import Endpoint, Format, Transport
+from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, EndpointId, OdsCode
 
-_FHIR_TRANSACTION = Format(writer=FhirTransaction(), reach=FhirRest, has_search=True)
+FORMATS = (Format.FHIR_TRANSACTION, Format.BARS_MESSAGE)
+"""The formats that an endpoint can be tried with."""
 _HERE = Path()
+_SOURCE = f"{DOS_SERVICE_SYSTEM}|certify"
+"""Whence the messages come, for BaRS: no service that is in any directory."""
+_OPERATOR = OdsCode("XGW01")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,7 @@ class Target:
     token_file: Path | None = None
     provider: str | None = None
     service: str | None = None
+    format: Format = Format.FHIR_TRANSACTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +74,8 @@ def open_trial(
     """
     waits = patience or Patience()
     own = target.client_certificate
-    endpoint = Endpoint(
-        id=EndpointId("certify"),
-        transport=Transport.FHIR_REST,
-        address=_checked(target.url),
-        ca_file=target.ca_file.name if target.ca_file else None,
-        parameters={"client_certificate": own.name} if own else {},
-    )
+    _require_certificates(target)
+    endpoint = _endpoint(target)
     certificates = target.ca_file.parent if target.ca_file else _HERE
     credentials = own.parent if own else _HERE
     line = HttpsLine(
@@ -77,10 +84,11 @@ def open_trial(
         connect_timeout=waits.connect,
         reply_timeout=waits.reply,
     )
+    wire = _wire(target.format, line)
     return Trial(
         endpoint=endpoint,
-        format=_FHIR_TRANSACTION,
-        messages=_messages(target, endpoint, largest),
+        wire=wire,
+        messages=_messages(target, endpoint, wire, largest),
         line=line,
         raw=RawLine(
             certificates=certificates,
@@ -154,13 +162,64 @@ def _checked(url: str) -> str:
     return url
 
 
-def _messages(target: Target, endpoint: Endpoint, largest: int) -> Messages:
+def _require_certificates(target: Target) -> None:
+    """Refuse files that hold no certificates, rather than blame the endpoint for them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if target.ca_file:
+            context.load_verify_locations(target.ca_file)
+    except OSError:
+        raise ConfigError("--ca-file: the file holds no certificate in PEM") from None
+    try:
+        if target.client_certificate:
+            context.load_cert_chain(target.client_certificate, password=lambda: "")
+    except OSError:
+        msg = "--client-certificate: the file holds no chain with its key in PEM, unencrypted"
+        raise ConfigError(msg) from None
+
+
+def _endpoint(target: Target) -> Endpoint:
+    """Write the row that a directory would have for it."""
+    own = target.client_certificate
+    parameters = {"client_certificate": own.name} if own else {}
+    transport = Transport.FHIR_REST
+    if target.format is Format.BARS_MESSAGE:
+        transport = Transport.BARS
+        service = target.service or OH.dos_service_id
+        parameters["target_identifier"] = f"{DOS_SERVICE_SYSTEM}|{service}"
+        parameters["source_identifier"] = _SOURCE
+    return Endpoint(
+        id=EndpointId("certify"),
+        transport=transport,
+        format=target.format,
+        address=_checked(target.url),
+        ca_file=target.ca_file.name if target.ca_file else None,
+        parameters=parameters,
+    )
+
+
+def _wire(format_: Format, line: HttpsLine) -> Wire:
+    """Put the parts together as the gateway's composition root does."""
+    if format_ is not Format.BARS_MESSAGE:
+        return Wire(
+            writer=FhirTransaction(), reach=FhirRest, has_search=True, takes_any_recall=True
+        )
+    tokens = ClientTokens(line)
+    return Wire(
+        writer=BarsMessage(require_own(load_profiles(OWN_PROFILES)), by=_OPERATOR),
+        reach=lambda tap: Bars(tap, tokens),
+        has_search=False,
+        takes_any_recall=False,
+    )
+
+
+def _messages(target: Target, endpoint: Endpoint, wire: Wire, largest: int) -> Messages:
     try:
         provider = OdsCode(target.provider or OH.ods)
     except ValueError as error:
         raise ConfigError(f"--provider: {error}") from None
     return Messages(
-        writer=_FHIR_TRANSACTION.writer,
+        writer=wire.writer,
         endpoint=endpoint,
         provider=provider,
         service=target.service or OH.dos_service_id,

@@ -10,7 +10,7 @@ _ONCE = (
     "Keep Idempotency-Key with what was done under it, in the same transaction, under a unique"
     " constraint, for longer than five days; honour ifNoneExist of each entry too."
 )
-_RECALL = "README, recall; FHIR R4, Task with the code abort of task-code"
+_RECALL = "FHIR R4, Task, with the code abort of http://hl7.org/fhir/CodeSystem/task-code"
 
 CASES: tuple[Case, ...] = (
     Case(
@@ -43,14 +43,15 @@ CASES: tuple[Case, ...] = (
         name="accepts",
         asks="a good referral is taken, with a 2xx",
         why="FHIR R4, http.html, section 3.1.0.11: transaction",
-        mend="Take a transaction Bundle at this URL. Try --provider and --service, if you check them.",
+        mend="Take a transaction Bundle at this URL. If you check who is meant, name --provider and"
+        " --service; if you ask for a client certificate, --client-certificate.",
         attempt=arrivals.accepts,
         needs="certificate",
     ),
     Case(
         name="says-what-it-did",
-        asks="the body of a success is a transaction-response with a 2xx for each part, in order",
-        why="FHIR R4, http.html, section 3.1.0.11.2",
+        asks="the body of a success says it of each part: transaction-response, or the BaRS message",
+        why="FHIR R4, http.html, section 3.1.0.11.2; BaRS Core, bundle processing",
         mend="Answer 2xx only once every part is durable, and list every part; else 4xx or 5xx.",
         attempt=arrivals.says_what_it_did,
     ),
@@ -98,14 +99,14 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="revoke",
-        asks="a Task with the code abort is taken, for a referral that came before",
+        asks="a recall is taken of a referral that came: a Task abort, or a BaRS cancellation",
         why=_RECALL,
         mend="Take the Task, tell your people to stop, find the referral by groupIdentifier.",
         attempt=recalls.revoked,
     ),
     Case(
         name="revoke-again",
-        asks="the same abort again is a success, or 409 with the code duplicate; one copy",
+        asks="the same recall again is a success, or 409 with the code duplicate; one copy",
         why=_IDEMPOTENCY,
         mend=f"{_ONCE} A referral that is stopped already is a success.",
         attempt=recalls.revoked_again,
@@ -113,7 +114,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="revoke-unknown",
-        asks="an abort of a referral that never came is taken",
+        asks="a recall of a referral that never came is taken",
         why="a recall also follows an attempt of which nobody knows whether it arrived",
         mend="Keep the Task and answer 2xx: there is nothing to stop, and that is good news.",
         attempt=recalls.revoked_unknown,
@@ -121,7 +122,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="revoke-first",
-        asks="a referral that comes after its abort is taken or refused with a 4xx: no fault",
+        asks="a referral that comes after its recall is taken or refused with a 4xx: no fault",
         why="a slow line may bring the first attempt last",
         mend="Look up whether the reference was aborted; keep the late referral stopped.",
         attempt=recalls.revoked_first,
@@ -144,14 +145,14 @@ CASES: tuple[Case, ...] = (
     Case(
         name="wrong-media-type",
         asks="a message sent as text/plain is refused with a 4xx (415), and not kept",
-        why="RFC 9110, section 15.5.16; FHIR R4, http.html, section 3.1.0.1.8",
+        why="RFC 9110, section 15.5.16; FHIR R4, http.html, content types",
         mend="Read Content-Type before the body; refuse all but application/fhir+json.",
         attempt=faulty.wrong_media_type,
     ),
     Case(
         name="malformed-json",
         asks="half a message is refused with a 4xx and an OperationOutcome, not with a 5xx",
-        why="FHIR R4, http.html, section 3.1.0.1.4; a 5xx is tried again for five days",
+        why="FHIR R4, http.html, status codes; a 5xx is tried again for five days",
         mend="Catch the parser's error; answer 400 with an OperationOutcome.",
         attempt=faulty.malformed,
     ),

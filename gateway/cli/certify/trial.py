@@ -20,6 +20,10 @@ from gateway.journey.gateway import Destination, Parcel, Writer
 from gateway.outbound.https_line import Answer, HttpsLine, Posting, posting_to
 from gateway.referral.directory import Endpoint
 
+_REDIRECTS = range(300, 400)
+_MOST_WISHES = 4
+"""How often an endpoint's Retry-After is heeded for one sending."""
+
 Act = Callable[[Posting, float], Answer]
 """A way to send a posting by a deadline; raises as `HttpsLine.exchange` does."""
 
@@ -43,15 +47,17 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Format:
+class Wire:
     """One format as production writes and sends it.
 
-    `has_search`: an endpoint of this kind may be asked for what it holds.
+    `has_search`: an endpoint of this kind may be asked for what it holds. `takes_any_recall`:
+    one of a referral that never came must be taken too.
     """
 
     writer: Writer
     reach: Callable[[HttpsLine], Destination]
     has_search: bool
+    takes_any_recall: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +83,14 @@ class Heard:
         return self.failure is None or (self.answer is not None and self.answer.is_success)
 
     @property
+    def is_repeat(self) -> bool:
+        """Whether the endpoint says that it had this message before."""
+        return self.failure is None and self.status == HTTPStatus.CONFLICT
+
+    @property
     def is_redirect(self) -> bool:
         """Whether it points elsewhere."""
-        return self.answer is not None and HTTPStatus(300) <= self.answer.status < 400  # noqa: PLR2004
+        return self.status in _REDIRECTS
 
     @property
     def may_retry(self) -> bool:
@@ -134,7 +145,7 @@ class Trial:
     """
 
     endpoint: Endpoint
-    format: Format
+    wire: Wire
     messages: Messages
     line: HttpsLine
     raw: RawLine
@@ -143,11 +154,24 @@ class Trial:
     search_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def send(self, parcel: Parcel, act: Act | None = None) -> Heard:
-        """Send a parcel as production does, and say what came of it."""
+        """Send a parcel as production does, and say what came of it.
+
+        Where the endpoint wishes to be asked later, it is, as long as the case may take.
+        """
+        heard = self._attempt(parcel, act)
+        for _ in range(_MOST_WISHES):
+            wish = heard.failure.retry_after if heard.failure else None
+            if wish is None or time.monotonic() + wish.total_seconds() >= self.deadline:
+                break
+            self.wait(wish)
+            heard = self._attempt(parcel, act)
+        return heard
+
+    def _attempt(self, parcel: Parcel, act: Act | None) -> Heard:
         tap = Tap(self.line, parcel.body, act)
         failure: DeliveryError | None = None
         try:
-            self.format.reach(tap).send(parcel, deadline=self.deadline)
+            self.wire.reach(tap).send(parcel, deadline=self.deadline)
         except DeliveryError as error:
             failure = error
         return Heard(answer=tap.answer, failure=failure, seconds=tap.seconds)
@@ -170,7 +194,7 @@ class Trial:
         """
         tap = Tap(self.line, parcel.body, _keep_back)
         try:
-            self.format.reach(tap).send(parcel, deadline=self.deadline)
+            self.wire.reach(tap).send(parcel, deadline=self.deadline)
         except DeliveryError:
             if tap.posting is None:
                 raise

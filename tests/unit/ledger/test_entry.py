@@ -217,6 +217,22 @@ def test_a_hold_hangs_on_a_decision_or_a_delivery(kind: EntryKind) -> None:
         changed(hold, decision=None, delivery=None)
 
 
+@pytest.mark.parametrize("whom", ["practice", "subject", "recipient"])
+def test_a_withdrawal_concerns_a_practice_a_person_or_a_recipient(whom: str) -> None:
+    withdrawn = an_entry(EntryKind.WITHDRAWAL_ACKNOWLEDGED)
+    named = {"practice": "A81001", "subject": "5eedc0de" * 4, "recipient": "RX4Y7"}
+    nobody = dict.fromkeys(named)
+    changed(withdrawn, **nobody | {whom: named[whom]})
+    with pytest.raises(ValueError, match=r"^withdrawal\.acknowledged: names no practice, subject"):
+        changed(withdrawn, **nobody)
+
+
+@pytest.mark.parametrize("day", ["2027-02-28", MORNING])
+def test_a_day_is_a_date_without_a_time(day: object) -> None:
+    with pytest.raises(ValueError, match=r"^assurance\.changed: assured_until is not a date"):
+        changed(an_entry(EntryKind.ASSURANCE_CHANGED), assured_until=day)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import pytest
@@ -113,6 +114,33 @@ def test_both_agree_on_every_value_at_every_key() -> None:
             assert_both_agree(canonical(with_value(whole, path, value)))
 
 
+DAYS = """
+    2027-02-28 2028-02-29 2027-02-29 1900-02-29 2000-02-29 0000-01-01 0001-01-01 9999-12-31
+    2027-13-01 2027-04-31 2027-00-10 20270228 2027-W08-7 2027-2-28 27-02-28 2027-02-28T00:00:00Z
+    +2027-02-28 10000-01-01
+""".split()
+
+
+def test_both_agree_on_every_day() -> None:
+    days = [of_kind("assurance.changed", assured_until=day) for day in DAYS]
+    for whole in days:
+        assert_both_agree(canonical(whole))
+    assert {is_read(canonical(whole)) for whole in days} == {True, False}
+
+
+def test_both_agree_on_whom_a_withdrawal_concerns() -> None:
+    alone = of_kind("withdrawal.acknowledged") | {"prev_practice": None, "prev_subject": None}
+    whom = list(product([None, "A81001"], [None, "5eedc0de" * 4], [None, "RX4Y7"]))
+    for practice, subject, recipient in whom:
+        refs = {**alone["refs"], "recipient": recipient}
+        epochs = dict.fromkeys(("practice", "recipient", "subject"))
+        body = canonical(
+            alone | {"practice": practice, "subject": subject, "refs": refs, "epochs": epochs}
+        )
+        assert_both_agree(body)
+        assert is_read(body) == any((practice, subject, recipient))
+
+
 def test_both_agree_on_a_key_too_many_anywhere() -> None:
     for whole, path in places():
         assert_both_agree(canonical(with_value(whole, (*path[:-1], "zzz"), 1)))
@@ -160,8 +188,9 @@ def test_both_agree_on_the_length_of_a_body_and_of_its_entry() -> None:
             assert verdicts == {True, False}
 
 
-def of_kind(kind: str) -> dict[str, Any]:
-    return next(whole for whole in TREES if whole["kind"] == kind and whole["v"] == 2)
+def of_kind(kind: str, **detail: str) -> dict[str, Any]:
+    found = next(whole for whole in TREES if whole["kind"] == kind and whole["v"] == 2)
+    return {**found, "detail": found["detail"] | detail}
 
 
 CLOSED = of_kind("referral.closed")

@@ -7,7 +7,7 @@ import pytest
 from gateway.consent import decide
 from gateway.ledger import kinds
 from gateway.ledger.kinds import EntryKind
-from gateway.referral import directory, sharing
+from gateway.referral import directory, sharing, withdrawals
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ from gateway.referral import directory, sharing
         (kinds.Switch, directory.Switch),
         (kinds.SwitchValue, directory.SwitchValue),
         (kinds.Source, sharing.Origin),
+        (kinds.WithdrawalCause, withdrawals.Cause),
+        (kinds.RecallAnswer, withdrawals.RecallAnswer),
     ],
     ids=lambda each: each.__module__,
 )

@@ -97,6 +97,14 @@ def test_every_entry_reads_as_one_sentence(entry: Entry) -> None:
             "optout.loaded",
             "National opt-outs as of 2026-11-22 08:00 UTC were loaded: answers about 1200 people.",
         ),
+        (
+            "outage.began",
+            "Destination oh-north does not answer: 5 attempts in a row, the last one ended in no-reply.",
+        ),
+        (
+            "outage.ended",
+            "Destination oh-north answers again; it had not since 2026-11-22 12:11 UTC.",
+        ),
         ("directory.applied", "operator applied a directory file: 3 added, 0 changed, 0 ended."),
         ("policy.changed", "The rule table changed from none to 9c9294a5d4b5."),
         ("ledger.verified", "ig-officer checked the ledger at 20 entries and found nothing wrong."),
@@ -160,6 +168,7 @@ def test_a_kind_has_its_own_sentence(kind: str, said: str) -> None:
         (Stage.ACCEPT, "On arrival"),
         (Stage.RELEASE, "Before release"),
         (Stage.REPLAY, "Before replay"),
+        (Stage.READ, "Before reading"),
     ],
 )
 def test_a_decision_says_when_and_what(effect: Effect, word: str, stage: Stage, when: str) -> None:
@@ -335,4 +344,39 @@ def test_a_wrong_clock_says_which_way_and_how_far() -> None:
     assert said_of(EntryKind.CLOCK_DRIFT) == [
         "A clock was 2400 milliseconds behind when held against database.",
         "A clock was 0 milliseconds ahead when held against database.",
+    ]
+
+
+def test_a_change_of_assurance_says_until_when_it_now_is() -> None:
+    assert said_of(EntryKind.ASSURANCE_CHANGED) == [
+        (
+            "What is known of the assurance of RX4Y7 was changed from a file: "
+            "it is assured until 2027-02-28."
+        ),
+        (
+            "What is known of the assurance of RX4Y7 was changed from a file: "
+            "it is not known to be assured."
+        ),
+    ]
+
+
+def test_an_acknowledged_withdrawal_says_of_what_it_was_and_what_became_of_all_it_covers() -> None:
+    until = "at 2026-11-22 12:00 UTC leaves from here on:"
+    assert said_of(EntryKind.WITHDRAWAL_ACKNOWLEDGED) == [
+        (
+            "Nothing covered by the withdrawal of consent 00000000-0000-4000-8000-000000000011 "
+            f"{until} 1 delivery stopped, 0 delivered before, 0 with no answer."
+        ),
+        (
+            f"Nothing covered by the withdrawal of agreement dsa-south-oh {until} "
+            "no deliveries stopped, 2 delivered before, 1 with no answer."
+        ),
+        (
+            f"Nothing covered by the withdrawal by switch update_record {until} "
+            "no deliveries stopped, 0 delivered before, 0 with no answer."
+        ),
+        (
+            f"Nothing covered by the withdrawal of the assurance of RX4Y7 {until} "
+            "12 deliveries stopped, 3 delivered before, 1 with no answer."
+        ),
     ]

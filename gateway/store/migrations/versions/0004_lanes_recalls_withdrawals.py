@@ -171,6 +171,15 @@ def _give_deliveries_lanes(lane_of: dict[str, str]) -> None:
         )
         delivery.add_column(
             sa.Column(
+                "withdrawn",
+                sa.Boolean(),
+                nullable=False,
+                server_default=sa.false(),
+                comment="no attempt follows the one under way",
+            )
+        )
+        delivery.add_column(
+            sa.Column(
                 "receipt",
                 sa.String(length=64),
                 nullable=True,
@@ -191,6 +200,7 @@ def _give_deliveries_lanes(lane_of: dict[str, str]) -> None:
     with op.batch_alter_table("delivery") as delivery:
         delivery.alter_column("lane", existing_type=sa.String(length=64), nullable=False)
         delivery.alter_column("lapses", existing_type=sa.Integer(), server_default=None)
+        delivery.alter_column("withdrawn", existing_type=sa.Boolean(), server_default=None)
         delivery.create_foreign_key(op.f("fk_delivery_lane"), "lane", ["lane"], ["endpoint"])
         delivery.drop_index(op.f("ix_delivery_state_next_at"))
         delivery.create_index(

@@ -44,6 +44,10 @@ def upgrade() -> None:
         unique=False,
     )
     _list_what_was_delivered()
+    op.add_column(
+        "recall",
+        sa.Column("ground", sa.String(length=24), nullable=True, comment="on which it is retained"),
+    )
     _make_subscriptions()
 
 
@@ -128,7 +132,7 @@ def _make_subscriptions() -> None:
         sa.Column("timeout_seconds", sa.Integer(), nullable=False),
         sa.Column("max_count", sa.Integer(), nullable=False, comment="events in one notification"),
         sa.Column("next_at", Instant(), nullable=False),
-        sa.Column("claimed_at", Instant(), nullable=True, comment="when it last had its turn"),
+        sa.Column("claimed_at", Instant(), nullable=False, comment="when it last had its turn"),
         sa.Column("failures", sa.Integer(), nullable=False, comment="in a row; a 2xx ends the row"),
         sa.Column("switched_on_at", Instant(), nullable=False, comment="asked for, last"),
         sa.Column(

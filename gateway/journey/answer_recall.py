@@ -1,0 +1,110 @@
+"""A provider says what it did with a referral that it was asked to stop.
+
+What enters: a provider, the recall's Task, and its answer. What leaves: the Task as it stands
+then. The answer is an entry of the ledger, and is shown to the practice and to officers. To keep
+what it has may be lawful, so that is an answer like the others; its ground is a code, its words
+are sealed. Must never: touch where the recall itself stands, which is its worker's; or take an
+answer from anybody but the provider that was asked.
+Source: the sharing rules, section 10, recall.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.errors import (
+    Fault,
+    IssueCode,
+    NotFoundError,
+    PreconditionFailedError,
+    UnsupportedMessageError,
+)
+from gateway.fhir.task import version_of
+from gateway.journey.gateway import Gateway
+from gateway.journey.look_up import Hop, hop_of
+from gateway.journey.outbox import named
+from gateway.ledger.entry import RecallAcknowledged
+from gateway.ledger.kinds import RecallAnswer as LedgerAnswer
+from gateway.referral.identifiers import DeliveryId
+from gateway.referral.model import Delivery, Referral, Sender
+from gateway.referral.withdrawals import Ground, RecallAnswer
+from gateway.store import deliveries, details, feeds, recalls
+from gateway.store.engine import Transaction
+from gateway.store.feeds import FeedKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What a provider says. `ground` is there where it keeps what it has; `words` are its own."""
+
+    answer: RecallAnswer
+    ground: Ground | None = None
+    words: str | None = field(default=None, repr=False)
+
+
+def answer_recall(
+    sender: Sender, task: DeliveryId, said: Said, known: str, gateway: Gateway
+) -> Hop:
+    """Take a provider's answer to a recall.
+
+    --- one transaction ---
+    1. Find the Task among those that this provider was told of, and let nobody move it.
+    2. The answer that stands already: show the Task as it is.
+    3. Check that the provider knows its present version.
+    4. Keep the answer, record it with the words sealed beside it, and tell the provider's list.
+    --- end ---
+
+    Args:
+        sender: who answers.
+        task: the id of the recall's Task.
+        said: the answer.
+        known: the version that the provider has read, as `version_of` names it.
+        gateway: the live objects.
+
+    Raises:
+        NotFoundError: the provider was told of no such Task.
+        UnsupportedMessageError: it is no recall's.
+        PreconditionFailedError: it has another version by now.
+    """
+    with gateway.store.transaction(gateway.clock()) as tx:
+        if not feeds.names(tx, sender.ods, task):
+            msg = "no task has this id"
+            raise NotFoundError(msg)
+        delivery = deliveries.lock(tx, task)
+        present = hop_of(tx, delivery)
+        if present.recall is None:
+            raise not_yet()
+        if (present.recall.answer, present.recall.ground) == (said.answer, said.ground):
+            return present
+        if known != version_of(delivery, present.recall):
+            msg = "the task has another version by now; read it again first"
+            raise PreconditionFailedError(msg)
+        _keep(tx, sender, delivery, present.referral, said)
+        return hop_of(tx, deliveries.lock(tx, task))
+
+
+def _keep(
+    tx: Transaction, sender: Sender, delivery: Delivery, referral: Referral, said: Said
+) -> None:
+    """Step 4."""
+    recalls.answer(tx, delivery.id, said.answer, tx.at, said.ground)
+    deliveries.touch(tx, delivery.id)
+    details.record(
+        tx,
+        RecallAcknowledged(
+            **named(delivery, referral, actor=sender.client),
+            answer=LedgerAnswer(said.answer),
+        ),
+        {"ground": said.ground, "words": said.words},
+    )
+    feeds.append(tx, sender.ods, FeedKind.ANSWERED, delivery.id)
+
+
+def not_yet() -> UnsupportedMessageError:
+    """Say that a referral's own Task takes no answer."""
+    return UnsupportedMessageError(
+        Fault(
+            code=IssueCode.NOT_SUPPORTED,
+            expression="Task",
+            diagnostics="Only the Task of a recall (code abort) is answered here. What becomes of"
+            " a referral is taken in a later release; until then tell the practice.",
+        )
+    )

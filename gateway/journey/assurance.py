@@ -1,0 +1,63 @@
+"""Write down that the directory says something else of a provider's assurance or role.
+
+What enters: an open transaction in which the directory has its new rows, and a provider as it
+was before and as it is. What leaves: its gate raised, an entry, and, where less is assured than
+before, a withdrawal that stops what it covers. Source: the sharing rules, section 10.
+"""
+
+from gateway.journey import withdraw
+from gateway.journey.gateway import Gateway
+from gateway.journey.withdraw import Concerns
+from gateway.ledger.entry import AssuranceChanged
+from gateway.ledger.kinds import Source
+from gateway.referral.directory import Provider
+from gateway.referral.withdrawals import Cause
+from gateway.store import gates
+from gateway.store.engine import Transaction
+
+
+def change_assurance(
+    tx: Transaction, gateway: Gateway, before: Provider | None, now: Provider | None, *, actor: str
+) -> None:
+    """Note what a directory file changed of a provider; None: it is not in the directory.
+
+    Nothing is noted where neither its assurance nor its role changed, nor of a provider that was
+    never there: nothing could be released to it.
+    """
+    known = before or now
+    if known is None or _is_same(before, now):
+        return
+    if before is None and not gates.epochs(tx, recipient=known.ods).recipient:
+        return
+    tx.record(
+        AssuranceChanged(
+            actor=actor,
+            epochs=gates.change(tx, recipient=known.ods),
+            recipient=known.ods,
+            assured_until=now.assured_until if now else None,
+            source=Source.IMPORT,
+        )
+    )
+    if before is not None and _is_less(before, now):
+        withdraw.begin(
+            tx,
+            gateway,
+            cause=Cause.ASSURANCE,
+            about=known.ods,
+            actor=actor,
+            recorded_at=tx.at,
+            concerns=Concerns(recipient=known.ods),
+        )
+
+
+def _is_same(before: Provider | None, now: Provider | None) -> bool:
+    if before is None or now is None:
+        return before is now
+    return (before.assured_until, before.role) == (now.assured_until, now.role)
+
+
+def _is_less(before: Provider, now: Provider | None) -> bool:
+    """Whether something may be refused now that was permitted before: a role decides too."""
+    if now is None or now.role is not before.role or now.assured_until is None:
+        return True
+    return before.assured_until is not None and now.assured_until < before.assured_until
