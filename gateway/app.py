@@ -5,6 +5,8 @@ needs neither starts quickly.
 """
 
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway.config import (
@@ -38,6 +40,7 @@ from gateway.outbound.https_xml import HttpsXml
 from gateway.outbound.mesh import Mesh
 from gateway.referral.directory import Format, Transport
 from gateway.referral.identifiers import OdsCode
+from gateway.store.clock import DatabaseClock
 from gateway.store.engine import Store
 from gateway.store.schema import require_current_schema
 from gateway.store.vault import Vault
@@ -101,7 +104,15 @@ def open_gateway(settings: Settings) -> Gateway:
         writers=_writers(settings, profiles) | {Format.HEALTH_AND_WORK: work},
         destinations=_destinations(settings, work),
         opt_out_age=settings.opt_out_age,
+        clock=_clock(store),
     )
+
+
+def _clock(store: Store) -> Callable[[], datetime]:
+    """All machines go by the clock of the database that they share; an embedded one has none."""
+    if store.engine.dialect.name == "postgresql":
+        return DatabaseClock(store.engine)
+    return lambda: datetime.now(UTC)
 
 
 def _writers(settings: Settings, profiles: Profiles) -> dict[Format, Writer]:

@@ -37,6 +37,7 @@
     ├── ConsentRefusedError           a decision said DENY, and it is on record
     ├── StoreUnavailableError         the database did not answer
     │   └── MovedMeanwhileError
+    ├── NotAcknowledgedYetError       what was withdrawn counts, and is still being carried through
     ├── DamagedRecordError            stored bytes fail their seal or their proof
     └── DeliveryError                 one attempt to reach a destination failed
         ├── LeaseEndedError
@@ -283,6 +284,10 @@ class StoreUnavailableError(GatewayError):
 
 class MovedMeanwhileError(StoreUnavailableError):
     """Somebody else moved the same row since it was read; nothing was written."""
+
+
+class NotAcknowledgedYetError(GatewayError):
+    """A withdrawal is recorded and counts; what it covers is still being carried through."""
 
 
 class DamagedRecordError(GatewayError):

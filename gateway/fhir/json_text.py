@@ -99,6 +99,13 @@ def read_json(
     return tree
 
 
+def read_own(body: bytes) -> JsonObject:
+    """Read what this program wrote from a message: what it added may pass the door's limits."""
+    return read_json(
+        body, max_bytes=2 * MAX_BYTES, max_depth=2 * MAX_DEPTH, max_values=2 * MAX_VALUES
+    )
+
+
 def write_json(tree: Json) -> bytes:
     """Write `tree` as compact UTF-8, key order kept.
 

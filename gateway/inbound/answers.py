@@ -62,6 +62,9 @@ STATUSES: Mapping[type[GatewayError], Status] = {
         http=503, code="REC_UNAVAILABLE", issue=IssueCode.TRANSIENT
     ),
     errors.MovedMeanwhileError: Status(http=503, code="REC_UNAVAILABLE", issue=IssueCode.TRANSIENT),
+    errors.NotAcknowledgedYetError: Status(
+        http=503, code="REC_UNAVAILABLE", issue=IssueCode.TRANSIENT
+    ),
 }
 _REFUSED = {
     Door.REST: Status(http=403, code="REC_FORBIDDEN", issue=IssueCode.FORBIDDEN),
@@ -74,6 +77,7 @@ _SAID_ALOUD = (
     errors.StateError,
     errors.TooSlowError,
     errors.StoreUnavailableError,
+    errors.NotAcknowledgedYetError,
 )
 
 

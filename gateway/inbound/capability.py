@@ -42,7 +42,7 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
             ("_lastUpdated", "date"),
         ),
     ),
-    "Task": (_READ, (("_lastUpdated", "date"),)),
+    "Task": ((*_READ, "update", "patch"), (("_lastUpdated", "date"), ("_since", "special"))),
     "Subscription": (
         ("create", "read", "update", "delete", "search-type"),
         (("_id", "token"), ("status", "token"), ("url", "uri")),
@@ -73,7 +73,9 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
 types, by which alone it can be searched."""
 
 _DOCUMENTATION = {
-    "ServiceRequest": "Only a practice's own referrals are found. A person is found by"
+    "ServiceRequest": "Only a practice's own referrals are found. A provider reads by id what was"
+    " brought to it, as it may be shown at that moment: the rules are asked again, and every part that"
+    " may leave is contained. A person is found by"
     " patient:identifier (NHS number, system|value), or by patient:name, patient:birthdate and"
     " patient:address-postalcode together; each may be chained instead (patient.identifier)."
     " The parameter patient itself, a reference, is not supported. An update takes a referral"
@@ -83,6 +85,13 @@ _DOCUMENTATION = {
     " contained Patient. An update appends a version, which supersedes the one before it, withdraws"
     " it (status inactive), or says that it was entered in error; no version is changed or deleted."
     " A person is found by patient:identifier, or patient.identifier.",
+    "Task": "A practice sees the hops of its own referrals; a provider what it was told of. With"
+    " _since, alone or with _count, a provider reads its own numbered list of events without a gap:"
+    " _since is the number of the last event that it has seen, 0 for none, or an instant to begin at."
+    " Each Task comes once a page as it stands now, its events as codes of meta.tag; the Bundle's"
+    " meta.tag says where the page (feed-position) and the list (feed-newest) end. An update or a JSON"
+    " Patch, with If-Match, answers a recall: completed with stopped or returned, rejected with"
+    " retained and its ground. The Task of a referral takes no answer yet.",
     "AuditEvent": "The ledger, the newest entry first: to a practice the entries on itself, to the"
     " organisation that runs the gateway all of them. Each read is an entry too. A person is found by"
     " patient (Patient/ and a handle of the ledger) or by patient:identifier (a handle or an NHS"
@@ -107,7 +116,7 @@ _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-serv
 _VERSIONING = {
     "ServiceRequest": "versioned-update",
     "Consent": "versioned-update",
-    "Task": "versioned",
+    "Task": "versioned-update",
     "Subscription": "versioned-update",
 }
 """How types are versioned. Those that are know If-None-Match, and an update wants If-Match."""

@@ -44,6 +44,8 @@ from gateway.journey.consents import (
     record_consent,
     show_versions,
 )
+from gateway.journey.show_withdrawn import is_about
+from gateway.journey.withdraw import acknowledge
 from gateway.ledger.kinds import Interaction
 from gateway.referral.directory import Scope
 from gateway.referral.identifiers import ConsentId, Handle
@@ -76,7 +78,7 @@ def post_consent() -> flask.Response:
     with taken_up_as(arrived, consent_receipt) as (sent, before):
         incoming, warnings = _incoming(*read_body(sent))
         made = before or record_consent(incoming, sent, house().gateway)
-    return to_response(_receipt(made, 201, warnings))
+    return to_response(_receipt(made, 201, warnings, is_repeat=before is not None))
 
 
 @routes.put("/Consent/<consent_id>")
@@ -90,7 +92,7 @@ def put_consent(consent_id: str) -> flask.Response:
         changed = before or change_consent(
             _own_id(consent_id), known_version(), incoming, sent, house().gateway
         )
-    return to_response(_receipt(changed, 200, warnings))
+    return to_response(_receipt(changed, 200, warnings, is_repeat=before is not None))
 
 
 @routes.get("/Consent/<consent_id>")
@@ -167,12 +169,18 @@ def _incoming(tree: JsonObject, warnings: Sequence[Fault]) -> tuple[IncomingCons
     return incoming, [*warnings, *([] if is_clear(incoming) else [unclear])]
 
 
-def _receipt(made: Registered, http: int, warnings: Sequence[Fault]) -> Answer:
-    """Show the version as stored; with `Prefer: return=` the remarks on it, or nothing."""
+def _receipt(made: Registered, http: int, warnings: Sequence[Fault], *, is_repeat: bool) -> Answer:
+    """Show the version as stored; with `Prefer: return=` the remarks on it, or nothing.
+
+    What it withdraws was awaited when it was taken in; the same request again awaits the rest.
+    """
+    if is_repeat:
+        acknowledge(house().gateway, practice=made.practice, subject=made.subject)
     headers = {
         "Location": f"{house().base_url}/Consent/{made.id}/_history/{made.version}",
         "ETag": f'W/"{made.version}"',
         "Last-Modified": http_date(made.updated_at),
+        **_related(made),
     }
     match wish():
         case "minimal":
@@ -183,6 +191,13 @@ def _receipt(made: Registered, http: int, warnings: Sequence[Fault]) -> Answer:
             versions = own_versions(flask.g.sender, made.id, house().gateway)
             body = versions[made.version - 1]
     return Answer(http=http, body=body, headers=headers)
+
+
+def _related(made: Registered) -> dict[str, str]:
+    """Link to what became of what a withdrawal of this Consent covers, where there was one."""
+    if not is_about(house().gateway, made.practice, made.id):
+        return {}
+    return {"Link": f'<{house().sharing_url}/withdrawals?about={made.id}>; rel="related"'}
 
 
 def _all_well() -> Fault:

@@ -28,6 +28,7 @@ from gateway.inbound.request import echo_ids
 from gateway.inbound.sharing_routes import routes as sharing_routes
 from gateway.inbound.subscription_routes import routes as subscription_routes
 from gateway.inbound.task_routes import routes as task_routes
+from gateway.inbound.withdrawal_routes import routes as withdrawal_routes
 from gateway.journey.gateway import Gateway
 from gateway.journey.reach import NOWHERE, Reach
 from gateway.referral.model import Door
@@ -35,6 +36,19 @@ from gateway.referral.model import Door
 FHIR_BASE = "/FHIR/R4"
 SHARING_BASE = "/sharing"
 LEDGER_BASE = "/ledger"
+_FHIR_ROUTES = (
+    open_routes,
+    referral_routes,
+    bars_routes,
+    read_routes,
+    consent_routes,
+    task_routes,
+    feed_routes,
+    audit_routes,
+    definition_routes,
+    explain_routes,
+    subscription_routes,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -64,25 +78,18 @@ def build_front_door(
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False  # it would answer anybody
     app.extensions["house"] = House(
-        gateway=gateway, base_url=base_url, identity=identity, reach=reach
+        gateway=gateway,
+        base_url=base_url,
+        sharing_url=public_url.rstrip("/") + SHARING_BASE,
+        identity=identity,
+        reach=reach,
     )
     app.register_blueprint(ping)
     app.register_blueprint(sharing_routes, url_prefix=SHARING_BASE)
     app.register_blueprint(impact_routes, url_prefix=SHARING_BASE)
+    app.register_blueprint(withdrawal_routes, url_prefix=SHARING_BASE)
     app.register_blueprint(ledger_routes, url_prefix=LEDGER_BASE)
-    for routes in (
-        open_routes,
-        referral_routes,
-        bars_routes,
-        read_routes,
-        consent_routes,
-        task_routes,
-        feed_routes,
-        audit_routes,
-        definition_routes,
-        explain_routes,
-        subscription_routes,
-    ):
+    for routes in _FHIR_ROUTES:
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)
     # The last one registered runs first: the log line sees what the others have set.

@@ -13,11 +13,13 @@ from gateway.journey.reach import Reach
 class House:
     """The objects behind the front door. `base_url` ends with the FHIR base, without a slash.
 
+    Below `sharing_url` is what practices share, which is not FHIR.
     `reach` says where subscribers may have notifications posted.
     """
 
     gateway: Gateway
     base_url: str
+    sharing_url: str
     identity: ClientCredentials
     reach: Reach
 

@@ -39,6 +39,7 @@ from gateway.journey.switches import (
 )
 from gateway.mapping.practice_words import MoveBody, SigningBody, SwitchBody, read_body
 from gateway.mapping.sharing_views import (
+    acknowledged_view,
     agreement_event_view,
     agreement_view,
     notice_view,
@@ -47,10 +48,11 @@ from gateway.mapping.sharing_views import (
 )
 from gateway.referral.directory import Scope, Switch
 from gateway.referral.identifiers import AgreementId, NoticeId, OdsCode
-from gateway.referral.json import Json, JsonObject
+from gateway.referral.json import JsonObject
 from gateway.referral.model import Door, Sender
 from gateway.referral.notices import Notice
 from gateway.referral.sharing import AgreementMove, Origin
+from gateway.referral.withdrawals import Acknowledged
 
 _MOVES = {
     "withdraw": AgreementMove.WITHDRAWN,
@@ -82,7 +84,7 @@ def put_switch(switch: str) -> flask.Response:
     told: JsonObject = {"switch": _switch(done.standing)}
     if done.taken_back:
         told |= {"taken_back": [agreement_event_view(each) for each in done.taken_back]}
-    return _told(200, outcome, told | _note(done.note), drafted)
+    return _told(200, outcome, told | _note(done.note), drafted, done.withdrawn)
 
 
 @routes.get("/switches/<switch>/history")
@@ -194,7 +196,8 @@ def _set(wish: Wish, reason: str | None) -> flask.Response:
     told: JsonObject = {"agreement": _agreement(done.standing), **_note(done.note)}
     if done.objection is not None:
         told |= {"reason": done.objection.staff_text, "remedy": remedy(done.objection)}
-    return _told(202 if done.objection else 200, _outcome(done), told, drafted)
+    status = 202 if done.objection else 200
+    return _told(status, _outcome(done), told, drafted, done.withdrawn)
 
 
 def _note(text: str | None) -> JsonObject:
@@ -208,10 +211,19 @@ def _outcome(done: AgreementSet) -> str:
 
 
 def _told(
-    status: int, outcome: str, about: JsonObject, drafted: tuple[Notice, ...]
+    status: int,
+    outcome: str,
+    about: JsonObject,
+    drafted: tuple[Notice, ...],
+    withdrawn: tuple[Acknowledged, ...],
 ) -> flask.Response:
-    notices: list[Json] = [notice_view(each) for each in drafted]
-    return _answer(status, {"outcome": outcome, **about, "notices": notices})
+    """Answer a change; what it withdrew was recorded with it, so showing it is no new entry."""
+    now = house().gateway.clock()
+    told: JsonObject = {
+        "notices": [notice_view(each) for each in drafted],
+        "withdrawn": [acknowledged_view(each, now) for each in withdrawn],
+    }
+    return _answer(status, {"outcome": outcome, **about, **told})
 
 
 def _listed(rows: list[JsonObject]) -> flask.Response:

@@ -21,9 +21,11 @@ from gateway.fhir.task import version_of
 from gateway.journey.gateway import Gateway
 from gateway.journey.look_up import Hop, hop_of
 from gateway.journey.outbox import named
-from gateway.ledger.entry import RecallAcknowledged
+from gateway.journey.recall import NOT_BROUGHT, close_cancelled
+from gateway.ledger.entry import HoldResolved, RecallAcknowledged
 from gateway.ledger.kinds import RecallAnswer as LedgerAnswer
 from gateway.referral.identifiers import DeliveryId
+from gateway.referral.lifecycle import CANCELLED, DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral, Sender
 from gateway.referral.withdrawals import Ground, RecallAnswer
 from gateway.store import deliveries, details, feeds, recalls
@@ -77,25 +79,56 @@ def answer_recall(
         if known != version_of(delivery, present.recall):
             msg = "the task has another version by now; read it again first"
             raise PreconditionFailedError(msg)
-        _keep(tx, sender, delivery, present.referral, said)
+        keep(tx, delivery, present.referral, said, actor=sender.client)
         return hop_of(tx, deliveries.lock(tx, task))
 
 
-def _keep(
-    tx: Transaction, sender: Sender, delivery: Delivery, referral: Referral, said: Said
+def keep(
+    tx: Transaction, delivery: Delivery, referral: Referral, said: Said, *, actor: str
 ) -> None:
-    """Step 4."""
+    """Keep an answer to a recall, whether its provider sent it or told it to a person.
+
+    A referral that was held because no recall of it could be brought is over with the last of
+    their answers: whoever was to be told knows.
+    """
     recalls.answer(tx, delivery.id, said.answer, tx.at, said.ground)
     deliveries.touch(tx, delivery.id)
     details.record(
         tx,
         RecallAcknowledged(
-            **named(delivery, referral, actor=sender.client),
+            **named(delivery, referral, actor=actor),
             answer=LedgerAnswer(said.answer),
         ),
         {"ground": said.ground, "words": said.words},
     )
-    feeds.append(tx, sender.ods, FeedKind.ANSWERED, delivery.id)
+    feeds.append(tx, delivery.provider, FeedKind.ANSWERED, delivery.id)
+    if referral.state is ReferralState.HELD and referral.hold and _is_answered(tx, referral):
+        tx.record(
+            HoldResolved(
+                actor=actor,
+                practice=referral.practice,
+                subject=referral.subject,
+                referral=referral.id,
+                decision=None,
+                delivery=delivery.id,
+                code=referral.hold.code,
+                resolution="RECALL_ANSWERED",
+            )
+        )
+        because = delivery.reason or CANCELLED
+        close_cancelled(tx, referral, referral, actor=actor, because=because)
+
+
+def _is_answered(tx: Transaction, referral: Referral) -> bool:
+    """Whether recalls of it were made, none is on its way, and each has its answer."""
+    made = [
+        each
+        for each in deliveries.of_referral(tx, referral.id)
+        if each.kind is DeliveryKind.RECALL and each.state is not DeliveryState.DELIVERED
+    ]
+    told = [recalls.find(tx, each.id) for each in made]
+    is_answered = all(each is not None and each.answer is not None for each in told)
+    return bool(made) and is_answered and all(each.state in NOT_BROUGHT for each in made)
 
 
 def not_yet() -> UnsupportedMessageError:

@@ -1,13 +1,13 @@
 """Write down that the directory says something else of a provider's assurance or role.
 
-What enters: an open transaction in which the directory has its new rows, and a provider as it
-was before and as it is. What leaves: its gate raised, an entry, and, where less is assured than
-before, a withdrawal that stops what it covers. Source: the sharing rules, section 10.
+What enters: an open transaction, and a provider as it was before and as it is. What leaves: its
+gate raised, so that every release to it comes before the change or sees it; and an entry. Where
+its assurance was taken back, what waits for it is stopped: see `withdraw`.
+Source: the sharing rules, section 10.
 """
 
-from gateway.journey import withdraw
 from gateway.journey.gateway import Gateway
-from gateway.journey.withdraw import Concerns
+from gateway.journey.withdraw import Concerns, begin
 from gateway.ledger.entry import AssuranceChanged
 from gateway.ledger.kinds import Source
 from gateway.referral.directory import Provider
@@ -17,7 +17,12 @@ from gateway.store.engine import Transaction
 
 
 def change_assurance(
-    tx: Transaction, gateway: Gateway, before: Provider | None, now: Provider | None, *, actor: str
+    tx: Transaction,
+    gateway: Gateway,
+    before: Provider | None,
+    now: Provider | None,
+    *,
+    actor: str,
 ) -> None:
     """Note what a directory file changed of a provider; None: it is not in the directory.
 
@@ -38,8 +43,8 @@ def change_assurance(
             source=Source.IMPORT,
         )
     )
-    if before is not None and _is_less(before, now):
-        withdraw.begin(
+    if _is_less(before, now):
+        begin(
             tx,
             gateway,
             cause=Cause.ASSURANCE,
@@ -50,14 +55,15 @@ def change_assurance(
         )
 
 
+def _is_less(before: Provider | None, now: Provider | None) -> bool:
+    """Whether a provider is assured for a shorter time than it was."""
+    until = before.assured_until if before else None
+    if until is None:
+        return False
+    return now is None or now.assured_until is None or now.assured_until < until
+
+
 def _is_same(before: Provider | None, now: Provider | None) -> bool:
     if before is None or now is None:
         return before is now
     return (before.assured_until, before.role) == (now.assured_until, now.role)
-
-
-def _is_less(before: Provider, now: Provider | None) -> bool:
-    """Whether something may be refused now that was permitted before: a role decides too."""
-    if now is None or now.role is not before.role or now.assured_until is None:
-        return True
-    return before.assured_until is not None and now.assured_until < before.assured_until

@@ -84,8 +84,8 @@ def deliver(claimed: Delivery, gateway: Gateway) -> None:
     started = gateway.monotonic()
     try:
         parcel = _release(claimed, gateway)
-    except (DamagedRecordError, MessageError):
-        settle.unsendable(claimed, gateway)
+    except (DamagedRecordError, MessageError) as fault:
+        settle.unsendable(claimed, fault, gateway)
         return
     except KeyMissingError:
         settle.put_back(claimed, gateway)

@@ -5,11 +5,12 @@ referral's next state with their ledger entries, in one transaction. A worker wh
 was taken over settles nothing: the attempt that took it over speaks for the delivery.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.consent.decide import Effect, Verdict
-from gateway.errors import DeliveryError, Phase
+from gateway.errors import DamagedRecordError, DeliveryError, MessageError, Phase
 from gateway.journey.consider import hold_for, record_hold
 from gateway.journey.gateway import Acknowledgement, Gateway
 from gateway.journey.outbox import named
@@ -37,6 +38,36 @@ from gateway.store.engine import Transaction
 from gateway.store.feeds import FeedKind
 
 ACTOR = "worker"
+_LONGEST_WHAT = 1_000
+"""Characters of what is wrong with a message; the rest is found once that is mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a person reads of a delivery that was put aside, and what to do."""
+
+    text: str
+    remedy: str
+
+
+_UNREACHED = _Told(
+    "The service could not be reached in the time allowed.",
+    "Find out why with the provider, then order a replay; or refer elsewhere.",
+)
+_TOLD: Mapping[str, _Told] = {
+    "MESSAGE_CANNOT_BE_PREPARED": _Told(
+        "The message cannot be written in the form that this service takes.",
+        "Mend what is named and send the referral again; or refer elsewhere.",
+    ),
+    "QUARANTINED": _Told(
+        "Several workers in a row were lost while they prepared or sent this message.",
+        "Look at the workers' logs and at the message; then order a replay, or refer elsewhere.",
+    ),
+    "SERVICE_HAS_NO_ENDPOINT": _Told(
+        "The directory names no endpoint for this service any more.",
+        "Give the service an endpoint and order a replay; or tell the provider by other means.",
+    ),
+}
 
 
 def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway) -> None:
@@ -194,18 +225,31 @@ def stopped(
     record_hold(tx, held, decision=decision, delivery=claimed.id, actor=ACTOR)
 
 
-def unsendable(claimed: Delivery, gateway: Gateway) -> None:
-    """The stored message cannot be opened or mapped; no later attempt will change that."""
+def unsendable(
+    claimed: Delivery, fault: DamagedRecordError | MessageError, gateway: Gateway
+) -> None:
+    """The stored message cannot be opened or mapped; no later attempt will change that.
+
+    The hold says what is wrong and where: faults name places and rules, never what stands there.
+    """
+    faults = fault.faults if isinstance(fault, MessageError) else ()
+    what = " ".join(f"{each.expression}: {each.diagnostics}" for each in faults)
     with gateway.store.transaction(gateway.clock()) as tx:
         if deliveries.is_still_leased(tx, claimed):
             present = referrals.hold_still(tx, claimed.referral)
-            give_up(tx, claimed, present, gateway, reason="MESSAGE_CANNOT_BE_PREPARED")
+            give_up(tx, claimed, present, gateway, reason="MESSAGE_CANNOT_BE_PREPARED", what=what)
 
 
 def give_up(
-    tx: Transaction, claimed: Delivery, present: Referral, gateway: Gateway, *, reason: str
+    tx: Transaction,
+    claimed: Delivery,
+    present: Referral,
+    gateway: Gateway,
+    *,
+    reason: str,
+    what: str = "",
 ) -> None:
-    """Make no further attempt; the referral is held for the operator."""
+    """Make no further attempt; the referral is held for the operator, who reads why."""
     if because := is_taken_back(tx, claimed, present):
         end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
         return
@@ -217,15 +261,15 @@ def give_up(
             reason=reason,
         )
     )
+    told = _TOLD.get(reason.partition(".")[0], _UNREACHED)
     _hold_for_operator(
         tx,
         claimed,
         present,
         gateway,
         code=reason,
-        text="The service could not be reached in the time allowed, or the message could not"
-        " be prepared.",
-        remedy="Find out why with the provider, then order a replay; or refer elsewhere.",
+        text=f"{told.text} {what[:_LONGEST_WHAT]}".rstrip(),
+        remedy=told.remedy,
     )
 
 
@@ -266,6 +310,8 @@ def _hold_for_operator(  # a hold has this many parts
     text: str,
     remedy: str,
 ) -> None:
+    if present.state is ReferralState.CLOSED:  # a recall of what is over: its answer is chased
+        return
     hold = Hold(
         code=code,
         text=text,

@@ -16,7 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateway.consent.decide import Effect
-from gateway.errors import DamagedRecordError, KeyMissingError, MessageError
+from gateway.errors import (
+    DamagedRecordError,
+    KeyMissingError,
+    MessageError,
+    NotAcknowledgedYetError,
+    StoreUnavailableError,
+)
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey.consider import case_of, consider, now
@@ -40,6 +46,11 @@ _LOOK_AGAIN = 0.02
 """Seconds between two looks at whether the attempts under way have ended."""
 _AT_A_TIME = 20
 """Recalls in one transaction."""
+_COUNTS = (
+    "what was withdrawn is recorded and counts: nothing more is released by it. Whether all that"
+    " was on its way has ended could not be awaited, so it is not acknowledged yet; a worker"
+    " carries it through. Ask again for what became of it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,11 +130,17 @@ def acknowledge(
 
     Takes no longer than a lease and its margin, and what the recalls take. `at`: those that
     count by then; None: by now.
+
+    Raises:
+        NotAcknowledgedYetError: they count, and a worker goes on; but that could not be awaited.
     """
     by = max(gateway.clock(), at) if at else gateway.clock()
-    with gateway.store.reading() as view:
-        due = withdrawals.unacknowledged(view, by, practice=practice, subject=subject)
-    return tuple(_carry_through(each, gateway, sleep) for each in due)
+    try:
+        with gateway.store.reading() as view:
+            due = withdrawals.unacknowledged(view, by, practice=practice, subject=subject)
+        return tuple(_carry_through(each, gateway, sleep) for each in due)
+    except (StoreUnavailableError, KeyMissingError) as error:
+        raise NotAcknowledgedYetError(_COUNTS) from error
 
 
 def go_on(gateway: Gateway) -> None:

@@ -30,7 +30,7 @@ from gateway.errors import (
     Severity,
 )
 from gateway.fhir.bars.message import CATEGORY_SYSTEM, Message, coded, open_message
-from gateway.fhir.json_text import read_json
+from gateway.fhir.json_text import MAX_BYTES, read_own
 from gateway.journey.gateway import Acknowledgement, Parcel
 from gateway.mapping import bars_terms as terms
 from gateway.outbound.client_token import ClientTokens
@@ -71,7 +71,7 @@ class Bars:
             DestinationRefusedError: the receiver will not take it.
         """
         endpoint = parcel.endpoint
-        message = open_message(read_json(parcel.body))
+        message = open_message(read_own(parcel.body))
         headers = headers_of(parcel, message)
         token = self._tokens.token_for(endpoint, deadline=deadline)
         answer = self._post(parcel, headers, token, deadline)
@@ -93,6 +93,7 @@ class Bars:
             address=f"{parcel.endpoint.address.rstrip('/')}/$process-message",
             headers=headers | bearer,
             body=parcel.body,
+            max_reply_bytes=2 * MAX_BYTES,  # it brings the whole message back
         )
         return self._line.exchange(posting, deadline=deadline)
 
@@ -197,7 +198,7 @@ def _failure(answer: Answer) -> DeliveryError:
     if string(tree, "resourceType") != "OperationOutcome" or not has_ids:
         msg = "the answer is not one of a BaRS system"
         return DestinationBusyError(msg, status=answer.status, retry_after=answer.wish())
-    if answer.status == 999:
+    if answer.status == _NOT_IMPLEMENTED:
         return DestinationRefusedError("the receiver does not do this", status=answer.status)
     return answer.failure()
 

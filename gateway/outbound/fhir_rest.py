@@ -5,7 +5,7 @@ Must never: quote the server's words, nor believe a success that its body does n
 """
 
 from gateway.errors import DestinationRefusedError, NoReplyError
-from gateway.fhir.json_text import read_json
+from gateway.fhir.json_text import read_own
 from gateway.journey.gateway import Acknowledgement, Parcel
 from gateway.outbound.https_line import Answer, HttpsLine, posting_to
 from gateway.referral.json import child, objects, string
@@ -63,7 +63,7 @@ def _acknowledged(answer: Answer, parcel: Parcel) -> Acknowledgement:
     if not all((string(a, "status") or "").startswith("2") for a in answers):
         msg = "the destination answered success but refused a part"
         raise DestinationRefusedError(msg, status=status)
-    if len(answers) != len(objects(read_json(parcel.body), "entry")):
+    if len(answers) != len(objects(read_own(parcel.body), "entry")):
         msg = "the destination answered success but not for every part"
         raise NoReplyError(msg, status=status)
     return Acknowledgement(status=status)

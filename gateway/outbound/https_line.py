@@ -27,7 +27,7 @@ from gateway.errors import (
     MessageError,
     NoReplyError,
 )
-from gateway.fhir.json_text import read_json
+from gateway.fhir.json_text import read_own
 from gateway.outbound.line import Call, LineAdapter
 from gateway.referral.directory import Endpoint
 from gateway.referral.json import JsonObject, objects, string
@@ -74,9 +74,12 @@ class Answer:
         return 200 <= self.status < 300  # noqa: PLR2004  # HTTP classes
 
     def tree(self) -> JsonObject | None:
-        """Return its body as JSON; None: it is not a JSON object."""
+        """Return its body as JSON; None: it is not a JSON object.
+
+        It may bring back what was sent, so the limits are those of what we write.
+        """
         try:
-            return read_json(self.body)
+            return read_own(self.body)
         except MessageError:
             return None
 
@@ -154,7 +157,9 @@ class HttpsLine:
                 allow_redirects=False,
                 stream=True,
             ) as reply:
-                return Answer(status=reply.status_code, headers=reply.headers, body=_read(reply))
+                return Answer(
+                    status=reply.status_code, headers=reply.headers, body=_read(reply, posting)
+                )
         except OSError as error:  # whatever requests raises is one
             raise _lost(error, call, deadline) from error
 
@@ -210,6 +215,7 @@ def posting_to(
     body: bytes | None,
     address: str | None = None,
     method: str = "POST",
+    max_reply_bytes: int = MAX_REPLY_BYTES,
 ) -> Posting:
     """Make a posting to an endpoint, or to another address that is trusted like it."""
     return Posting(
@@ -219,6 +225,7 @@ def posting_to(
         ca_file=endpoint.ca_file,
         client_certificate=endpoint.parameters.get("client_certificate"),
         method=method,
+        max_reply_bytes=max_reply_bytes,
     )
 
 
@@ -252,12 +259,12 @@ def _lost(error: OSError, call: Call, deadline: float) -> DeliveryError:
     return _unreadable("CA file")
 
 
-def _read(reply: requests.Response) -> bytes:
+def _read(reply: requests.Response, posting: Posting) -> bytes:
     """Read the answer, no more than the limit."""
     received = bytearray()
     for chunk in reply.iter_content(chunk_size=65536):
         received += chunk
-        if len(received) > MAX_REPLY_BYTES:
+        if len(received) > posting.max_reply_bytes:
             msg = "the destination's answer is too long"
             raise NoReplyError(msg, status=reply.status_code)
     return bytes(received)

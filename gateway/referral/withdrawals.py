@@ -76,6 +76,10 @@ class Recall:
     answered_at: datetime | None = None
     overdue_at: datetime | None = None
 
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether its answer is due, and there is none."""
+        return self.answered_at is None and self.due <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawal:

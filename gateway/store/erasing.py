@@ -44,10 +44,13 @@ from gateway.store.tables import (
     delivery,
     gate,
     person,
+    recall,
     referral,
     referral_change,
     referral_identifier,
     request,
+    withdrawal,
+    withdrawal_delivery,
 )
 from gateway.store.tables_ledger import ledger_detail, ledger_entry, ledger_head
 
@@ -165,6 +168,8 @@ def _belongings(practice: OdsCode, handle: Handle) -> Sequence[tuple[Table, Colu
     """
     is_own = and_(referral.c.practice == practice, referral.c.subject == handle)
     own = select(referral.c.id).where(is_own)
+    brought = select(delivery.c.id).where(delivery.c.referral.in_(own))
+    withdrawn = select(withdrawal.c.id).where(withdrawal.c.subject == handle)
     agreed = select(consent.c.id).where(consent.c.subject == handle)
     refused = select(decision.c.payload_sha256).where(
         decision.c.subject == handle,
@@ -179,6 +184,15 @@ def _belongings(practice: OdsCode, handle: Handle) -> Sequence[tuple[Table, Colu
     return (
         (request, asked),
         (ledger_detail, ledger_detail.c.subject == handle),
+        (
+            withdrawal_delivery,
+            or_(
+                withdrawal_delivery.c.delivery.in_(brought),
+                withdrawal_delivery.c.withdrawal.in_(withdrawn),
+            ),
+        ),
+        (withdrawal, withdrawal.c.subject == handle),
+        (recall, recall.c.id.in_(brought)),
         (delivery, delivery.c.referral.in_(own)),
         (decision, decision.c.subject == handle),
         (referral_change, referral_change.c.referral.in_(own)),
@@ -225,6 +239,7 @@ _KEPT = (
 _DROP_KEYS = (
     delete(ledger_detail).where(ledger_detail.c.subject == _WHOSE),
     delete(gate).where(gate.c.kind == "subject", gate.c.key == _WHOSE),
+    delete(withdrawal).where(withdrawal.c.subject == _WHOSE),
     delete(person).where(person.c.handle == _WHOSE),
 )
 
@@ -238,6 +253,7 @@ def left_behind(view: Reading) -> list[Rows]:
         (decision, decision.c.subject.in_(erased)),
         (consent, consent.c.subject.in_(erased)),
         (ledger_detail, ledger_detail.c.subject.in_(erased)),
+        (withdrawal, withdrawal.c.subject.in_(erased)),
         (gate, and_(gate.c.kind == "subject", gate.c.key.in_(erased))),
     )
     counted = [

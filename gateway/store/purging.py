@@ -45,10 +45,12 @@ from gateway.store.tables import (
     delivery,
     icb_notice,
     national_opt_out,
+    recall,
     referral,
     referral_change,
     referral_identifier,
     request,
+    withdrawal_delivery,
 )
 from gateway.store.tables_ledger import (
     checkpoint,
@@ -208,9 +210,18 @@ def _delete_parts(tx: Transaction, record: Record, ids: Sequence[str]) -> None:
         )
         _delete_details(tx, [tuple(row) for row in rows])
     if record is Record.REFERRALS:
-        feeds.forget(tx, ids)
+        _delete_of_deliveries(tx, ids)
     for column in _PARTS[record]:
         tx.connection.execute(delete(column.table).where(column.in_(ids)))
+
+
+def _delete_of_deliveries(tx: Transaction, ids: Sequence[str]) -> None:
+    """Delete what points at the deliveries of referrals; the events of the feeds keep their numbers."""
+    brought = select(delivery.c.id).where(delivery.c.referral.in_(ids))
+    feeds.forget(tx, ids)
+    covered = withdrawal_delivery.c.delivery
+    tx.connection.execute(delete(withdrawal_delivery).where(covered.in_(brought)))
+    tx.connection.execute(delete(recall).where(recall.c.id.in_(brought)))
 
 
 def _delete_details(tx: Transaction, places: Sequence[tuple[str, int]]) -> None:

@@ -1,10 +1,11 @@
 """Withdrawals, and the deliveries that each covers."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.errors import NotFoundError
@@ -92,25 +93,60 @@ def get(view: Reading | Transaction, wanted: WithdrawalId) -> Withdrawal:
     Raises:
         NotFoundError: there is none under this id.
     """
-    row = view.connection.execute(select(withdrawal).where(withdrawal.c.id == wanted)).one_or_none()
-    if row is None:
+    found = find(view, wanted)
+    if found is None:
         msg = "no withdrawal has this id"
         raise NotFoundError(msg)
-    return _withdrawal(row)
+    return found
 
 
-def newest(view: Reading, *, practice: OdsCode | None, limit: int) -> list[Withdrawal]:
-    """List withdrawals, the newest first; of one practice, or of all."""
+def find(view: Reading | Transaction, wanted: WithdrawalId) -> Withdrawal | None:
+    """Read one withdrawal; None: there is none under this id."""
+    row = view.connection.execute(select(withdrawal).where(withdrawal.c.id == wanted)).one_or_none()
+    return _withdrawal(row) if row else None
+
+
+def newest(
+    view: Reading, *, practice: OdsCode | None, about: str | None = None, limit: int
+) -> list[Withdrawal]:
+    """List withdrawals, the newest first; of one practice, or of all; of one thing, or of any."""
     query = select(withdrawal)
     if practice is not None:
         query = query.where(withdrawal.c.practice == practice)
+    if about is not None:
+        query = query.where(withdrawal.c.about == about)
     ordered = query.order_by(withdrawal.c.withdrawn_at.desc(), withdrawal.c.id).limit(limit)
     return [_withdrawal(row) for row in view.connection.execute(ordered)]
 
 
-def covered_by(view: Reading | Transaction, of: WithdrawalId) -> tuple[Covered, ...]:
-    """List what a withdrawal covers, by reference, with the recalls."""
-    rows = view.connection.execute(
+def tallies(
+    view: Reading, of: Sequence[WithdrawalId]
+) -> dict[WithdrawalId, Mapping[Standing, int]]:
+    """Count what each of some withdrawals covers, by standing."""
+    found: dict[WithdrawalId, Counter[Standing]] = {each: Counter() for each in of}
+    column = withdrawal_delivery.c
+    query = (
+        select(column.withdrawal, column.standing, func.count().label("rows"))
+        .where(column.withdrawal.in_(list(of)))
+        .group_by(column.withdrawal, column.standing)
+    )
+    for row in view.connection.execute(query):
+        found[WithdrawalId(row.withdrawal)][Standing(row.standing)] = row.rows
+    return dict(found)
+
+
+def covered_by(
+    view: Reading | Transaction,
+    of: WithdrawalId,
+    *,
+    after: tuple[str, str] | None = None,
+    limit: int | None = None,
+) -> tuple[Covered, ...]:
+    """List what a withdrawal covers, by reference, with the recalls.
+
+    `after`: reference and delivery of the last one of the page before; `limit` None: all.
+    """
+    query = (
         select(
             withdrawal_delivery.c.delivery,
             withdrawal_delivery.c.standing,
@@ -121,8 +157,13 @@ def covered_by(view: Reading | Transaction, of: WithdrawalId) -> tuple[Covered, 
         .join(delivery, delivery.c.id == withdrawal_delivery.c.delivery)
         .join(referral, referral.c.id == delivery.c.referral)
         .where(withdrawal_delivery.c.withdrawal == of)
-        .order_by(referral.c.reference)
-    ).all()
+        .order_by(referral.c.reference, withdrawal_delivery.c.delivery)
+        .limit(limit)
+    )
+    if after is not None:
+        place = tuple_(referral.c.reference, withdrawal_delivery.c.delivery)
+        query = query.where(place > after)
+    rows = view.connection.execute(query).all()
     told = recalls.of_deliveries(view, [DeliveryId(row.delivery) for row in rows])
     return tuple(
         Covered(

@@ -1,10 +1,12 @@
 """The BaRS destination against a receiver that refuses what real ones do."""
 
+import base64
 import json
 import shutil
 import threading
 import time
 import traceback
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +25,7 @@ from gateway.errors import (
 from gateway.outbound.bars import Bars
 from gateway.outbound.client_token import ClientTokens
 from gateway.outbound.https_line import HttpsLine
+from tests.builders.messages import bars_message
 from tests.contracts.bars_parcels import endpoint, parcel_to, recall_of, secured
 from tests.contracts.parcels import line, within
 from tests.processes.bars_checks import decoded
@@ -59,6 +62,21 @@ def test_a_real_receiver_finds_nothing_wrong_and_gets_the_exact_bytes(
     assert [e["sha256"] for e in receiver.events(key=sent.delivery.id, event="kept")] == [
         sent.body_sha256
     ]
+
+
+def test_a_long_letter_that_comes_back_in_the_answer_is_believed(
+    receiver: BarsReceiver, bars: Bars
+) -> None:
+    tree = bars_message()
+    letter = base64.b64encode(b"x" * 3_400_000).decode()
+    document = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "content": [{"attachment": {"contentType": "text/plain", "data": letter}}],
+    }
+    tree["entry"].append({"fullUrl": f"urn:uuid:{uuid.uuid4()}", "resource": document})
+    sent = parcel_to(endpoint(receiver.address("ok")), tree)
+    assert bars.send(sent, deadline=within()).status == 200
 
 
 def test_a_recall_stops_the_referral_that_it_names(receiver: BarsReceiver, bars: Bars) -> None:
@@ -103,8 +121,6 @@ def test_the_headers_say_who_asks_and_whom(receiver: BarsReceiver, bars: Bars) -
 
 
 def test_a_practitioner_with_a_number_is_named(receiver: BarsReceiver, bars: Bars) -> None:
-    from tests.builders.messages import bars_message
-
     tree = bars_message()
     role = next(
         e["resource"] for e in tree["entry"] if e["resource"]["resourceType"] == "PractitionerRole"
@@ -283,6 +299,7 @@ def test_without_a_token_nothing_of_the_message_leaves(
     assert (failure.may_have_arrived, failure.may_retry, failure.status) == (False, True, None)
     wish = failure.retry_after.total_seconds() if failure.retry_after else None
     assert wish == fault.retry_after
+    assert "token endpoint" in str(failure)
     assert receiver.events(key=sent.delivery.id) == []
 
 

@@ -86,8 +86,8 @@ def statement(door: House) -> Any:
 def interactions_of_routes(door: House) -> set[tuple[str | None, str]]:
     """What the routes serve, in the words of a capability statement."""
     words = {
-        (1, "GET"): "search-type", (1, "POST"): "create", (2, "GET"): "read", (2, "PUT"): "update",
-        (3, "GET"): "history-instance", (4, "GET"): "vread",
+        (1, "GET"): "search-type", (1, "POST"): "create", (2, "GET"): "read", (2, "PUT"): "update", (2, "DELETE"): "delete",
+        (3, "GET"): "history-instance", (4, "GET"): "vread", (2, "PATCH"): "patch",
     }  # fmt: skip
     found: set[tuple[str | None, str]] = set()
     for rule in door.app.url_map.iter_rules():
@@ -126,7 +126,7 @@ def test_every_search_parameter_that_is_stated_is_taken(door: House) -> None:
         "context": "9000000001", "patient": "Patient/" + "0" * 32, "agent": "worker",
         "entity": "Consent/11111111-1111-4111-8111-111111111111", "date": "2026-01-01",
         "type": "rest", "subtype": "create", "action": "C", "outcome": "0", "policy": "v1",
-        "practice": "G99001",
+        "practice": "G99001", "_since": "0",
     }  # fmt: skip
     for kind, (_, parameters) in SERVED.items():
         for name, _type in parameters:
@@ -160,7 +160,9 @@ def test_what_is_stated_of_versions_and_conditions_is_true(door: House) -> None:
     for kind, each in stated.items():
         known = each.get("conditionalRead", "not-supported")
         assert known == (
-            "not-match" if kind in ("ServiceRequest", "Task", "Consent") else "not-supported"
+            "not-match"
+            if kind in ("ServiceRequest", "Task", "Consent", "Subscription")
+            else "not-supported"
         )
     for read in (path, f"/Task/{own['id']}"):
         tag = door.get(read).headers["ETag"]

@@ -212,7 +212,8 @@ def test_an_agreement_withdrawn_between_two_attempts_stops_the_second(queued: Ho
 
 
 def test_an_assurance_that_lapsed_since_holds_the_referral(queued: House) -> None:
-    change_provider(queued, assured_until="2026-11-21")
+    change_provider(queued, assured_until="2026-11-23")
+    queued.clock.move(days=2)
     work(queued)
     held = the_referral(queued)
     assert queued.destination.received == []

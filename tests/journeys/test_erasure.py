@@ -63,6 +63,7 @@ def live_through_everything(house: House) -> Handle:
     assert take_back(house, id_in(delivered.headers["Location"])).status_code == 200
     work(house)
     withdraw(house, register(house, to_register("the-canarys", number=NUMBER)))
+    work(house)  # the provider is told of that too
     load_answer(f"{NUMBER},".encode(), b"", house.clock.now, house.gateway)
     return handle_of(house)
 
@@ -111,6 +112,7 @@ def test_nothing_of_an_erased_person_is_left_in_any_column(house: House) -> None
     assert tables == {
         "person", "referral", "referral_change", "referral_identifier", "delivery", "decision",
         "consent", "consent_version", "consent_identifier", "ledger_detail", "request",
+        "recall", "withdrawal", "withdrawal_delivery",
     }  # fmt: skip
 
 

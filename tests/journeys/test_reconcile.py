@@ -66,8 +66,8 @@ S = ReferralState
         ),
         (
             S.QUEUED,
-            "UPDATE delivery SET state = 'delivered' WHERE referral = :id",
-            "it is queued, but 1 deliveries are live, or in another state",
+            "UPDATE delivery SET state = 'refused' WHERE referral = :id",
+            "it is queued, but 0 deliveries are live, or in another state",
         ),
         (
             S.DELIVERED,
@@ -76,7 +76,7 @@ S = ReferralState
         ),
         (
             S.RECALLING,
-            "DELETE FROM delivery WHERE referral = :id AND kind = 'recall'",
+            "UPDATE delivery SET state = 'stopped' WHERE referral = :id AND kind = 'recall'",
             "it is recalling, and yet no recall, or not only recalls, are on their way",
         ),
         (

@@ -98,6 +98,7 @@ def refused(house: House) -> None:
 def withdrawn(house: House) -> None:
     house.tokens.clear()
     withdraw(house, register(house, to_register(number=NUMBER)))
+    work(house)  # whoever had a referral of theirs is told
 
 
 def ended_notice(house: House) -> None:

@@ -577,6 +577,7 @@ def test_a_subscription_that_is_off_is_not_stalled(
 
 
 def switch(house: House, made: dict[str, Any], to: str, **changes: Any) -> Any:
+    """Put another status, and perhaps more, over the present version."""
     house.tokens.clear()
     path = f"/Subscription/{made['id']}"
     answer = house.get(path, client="oh-one")
@@ -607,7 +608,7 @@ def test_an_attempt_that_was_under_way_when_it_was_switched_off_moves_nothing(
     task = a_task(house)
     made = confirmed(house, post)
     happen(house, task)
-    post.meanwhile = lambda: switch(house, made, "off") and None
+    post.meanwhile = lambda: switch(house, made, "off")
     tell(house, post)
     assert (row(house, made).status, row(house, made).next_seq) == (SubscriptionStatus.OFF, 1)
 
@@ -627,7 +628,11 @@ def test_a_deleted_subscription_is_told_nothing_more(house: House, post: FakePos
     made = confirmed(house, post)
     happen(house, task)
     path = f"/FHIR/R4/Subscription/{made['id']}"
-    post.meanwhile = lambda: house.web.delete(path, headers=house.bearer("oh-one")) and None
+
+    def delete() -> None:
+        assert house.web.delete(path, headers=house.bearer("oh-one")).status_code == 204
+
+    post.meanwhile = delete
     assert tell(house, post)
     assert tell_all(house, post) == 0
     assert house.get(f"/Subscription/{made['id']}", client="oh-one").status_code == 404

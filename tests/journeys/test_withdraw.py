@@ -32,7 +32,7 @@ from gateway.store.engine import Transaction
 from tests.builders import register as consents
 from tests.builders.evidence import entries
 from tests.builders.house import FakeDestination, House
-from tests.builders.messages import service_request
+from tests.builders.messages import PROVIDER, service_request
 from tests.builders.sharing import OPERATOR, PRACTICE_ODS, move, set_to
 
 OH = "dsa-one-oh"
@@ -113,6 +113,23 @@ def test_a_switch_stops_nothing_that_it_does_not_name(house: House) -> None:
     assert newest(house).covered == ()
     work(house)
     assert state(house, waiting) is ReferralState.DELIVERED
+
+
+def test_a_provider_whose_assurance_is_taken_back_gets_nothing_more_and_is_told(
+    house: House,
+) -> None:
+    done = posted(house)
+    work(house)
+    house.clock.move(minutes=1)
+    waiting = posted(house)
+    first, *rest = house.directory["providers"]
+    house.apply(providers=[first | {"assured_until": "2026-11-01"}, *rest])
+    withdraw.acknowledge(house.gateway)
+    (found,) = withdraw.newest(house.gateway, practice=None, limit=9)
+    assert (found.withdrawal.cause, found.withdrawal.recipient) == ("assurance", PROVIDER)
+    assert sorted(each.standing for each in found.covered) == ["delivered", "stopped"]
+    assert state(house, waiting) is ReferralState.CLOSED
+    assert state(house, done) is ReferralState.RECALLING
 
 
 def test_what_is_claimed_but_not_released_is_stopped_and_its_worker_sends_nothing(

@@ -10,16 +10,24 @@ from sqlalchemy import select
 from gateway.errors import DirectoryFileError
 from gateway.journey.agreements import Wish, set_agreement
 from gateway.journey.apply_directory import Plan, apply_directory, plan_directory
+from gateway.journey.reconcile import reconcile
 from gateway.journey.sharing import Word
 from gateway.referral.directory import AgreementStatus, SwitchValue
 from gateway.referral.identifiers import AgreementId, OdsCode
 from gateway.referral.sharing import AgreementMove, Origin
+from gateway.store import gates
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.sharing import events_on
 from gateway.store.tables import directory_record
-from tests.builders.evidence import entries
+from tests.builders.evidence import entries, execute, the_delivery, work
 from tests.builders.house import House
-from tests.builders.messages import OTHER_PRACTICE, PHARMACY, PRACTICE, PROVIDER
+from tests.builders.messages import (
+    OTHER_PRACTICE,
+    PHARMACY,
+    PRACTICE,
+    PROVIDER,
+    service_request,
+)
 from tests.builders.sharing import sign
 
 ONE, THERE = OdsCode(PRACTICE), OdsCode(PROVIDER)
@@ -259,3 +267,111 @@ def test_an_agreement_may_be_with_who_pays(house: House) -> None:
         house, agreements=[*agreement(house), *agreement(house, id="x1", counterparty="QX9")]
     )
     assert [row.key for row in added.added] == ["x1"]
+
+
+def provider(house: House, **changed: str | None) -> list[dict[str, Any]]:
+    first, *rest = house.directory["providers"]
+    return [first | changed, *rest]
+
+
+def reassured(house: House) -> list[tuple[str, str | None, dict[str, int | None] | None]]:
+    found = entries(house, "assurance.changed")
+    return [(each["recipient"], each["assured_until"], each["epochs"]) for each in found]
+
+
+def raised(epoch: int) -> dict[str, int | None]:
+    return {"practice": None, "recipient": epoch, "subject": None}
+
+
+def gate(house: House) -> int | None:
+    with house.gateway.store.reading() as view:
+        return gates.epochs(view, recipient=THERE).recipient
+
+
+def without_the_provider(house: House) -> dict[str, Any]:
+    return {
+        "providers": house.directory["providers"][1:],
+        "services": house.directory["services"][1:],
+        "agreements": [],
+    }
+
+
+def test_a_directory_of_new_providers_changes_the_assurance_of_none(house: House) -> None:
+    assert reassured(house) == []
+    assert gate(house) == 0
+
+
+@pytest.mark.parametrize("until", ["2026-11-21", "2031-01-01", None])
+def test_another_assurance_raises_the_gate_of_its_provider_alone(
+    house: House, until: str | None
+) -> None:
+    apply(house, providers=provider(house, assured_until=until))
+    assert reassured(house) == [(PROVIDER, until, raised(1))]
+    (changed,) = entries(house, "assurance.changed")
+    assert (changed["actor"], changed["source"]) == ("operator", "import")
+    assert (changed["practice"], changed["subject"]) == (None, None)
+    assert reconcile(house.gateway).discrepancies == ()
+
+
+def test_another_role_is_a_change_of_assurance_and_another_name_is_none(house: House) -> None:
+    apply(house, providers=provider(house, name="Another name"))
+    assert reassured(house) == []
+    apply(house, providers=provider(house, role="hr"))
+    assert reassured(house) == [(PROVIDER, "2030-01-01", raised(1))]
+
+
+def test_a_provider_that_leaves_the_directory_is_assured_no_longer_until_it_comes_back(
+    house: House,
+) -> None:
+    apply(house, end_missing=True, **without_the_provider(house))
+    apply(house, end_missing=True, **without_the_provider(house))
+    house.clock.move(days=1)
+    apply(house)
+    assert reassured(house) == [
+        (PROVIDER, None, raised(1)),
+        (PROVIDER, "2030-01-01", raised(2)),
+    ]
+    assert gate(house) == 2
+    assert reconcile(house.gateway).discrepancies == ()
+
+
+def test_a_provider_that_a_file_only_leaves_out_keeps_its_assurance(house: House) -> None:
+    apply(house, **without_the_provider(house))
+    assert reassured(house) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("UPDATE gate SET epoch = 2 WHERE kind = 'recipient'", "the row has no entry"),
+        ("DELETE FROM gate WHERE kind = 'recipient'", "the ledger names it, and there is no row"),
+    ],
+)
+def test_a_recipients_gate_is_held_against_the_changes_of_its_assurance(
+    house: House, statement: str, text: str
+) -> None:
+    apply(house, providers=provider(house, assured_until=None))
+    execute(house, statement)
+    (found,) = reconcile(house.gateway).discrepancies
+    assert text in found.text
+
+
+def test_a_release_after_a_change_of_assurance_has_it_in_sight(house: House) -> None:
+    assert house.post("/ServiceRequest", service_request()).status_code == 201
+    apply(house, providers=provider(house, assured_until="2031-01-01"))
+    work(house)
+    (released,) = entries(house, "delivery.released")
+    assert released["epochs"]["recipient"] == 1
+
+
+def test_what_waits_for_a_service_that_moved_waits_in_its_new_lane(house: House) -> None:
+    assert house.post("/ServiceRequest", service_request()).status_code == 201
+    endpoints = [
+        *house.directory["endpoints"],
+        {"id": "oh-new", "transport": "fhir-rest", "address": "https://new.example/fhir"},
+    ]
+    first, *rest = house.directory["services"]
+    apply(house, endpoints=endpoints, services=[first | {"endpoint": "oh-new"}, *rest])
+    assert the_delivery(house).lane == "oh-new"
+    work(house)
+    assert [each.endpoint.id for each in house.destination.received] == ["oh-new"]
