@@ -59,6 +59,7 @@ def reconcile_referrals(*, as_json: bool) -> bool:
                 {
                     "states": {state: found.states.get(state, 0) for state in ReferralState},
                     "overdue_holds": found.overdue_holds,
+                    "overdue_recalls": found.overdue_recalls,
                     "lapsed_leases": found.lapsed_leases,
                     "discrepancies": [asdict(each) for each in found.discrepancies],
                     "entries": found.entries,
@@ -69,7 +70,10 @@ def reconcile_referrals(*, as_json: bool) -> bool:
         return not found.discrepancies
     for state in ReferralState:
         click.echo(f"{state:<10} {found.states.get(state, 0):>8}")
-    click.echo(f"holds overdue: {found.overdue_holds}; leases lapsed: {found.lapsed_leases}")
+    click.echo(
+        f"holds overdue: {found.overdue_holds}; recalls overdue: {found.overdue_recalls};"
+        f" leases lapsed: {found.lapsed_leases}"
+    )
     for each in found.discrepancies:
         named = f"{each.reference}, {each.about}" if each.reference != NOBODY else each.about
         click.echo(f"{named}: {each.text}. {each.mend}")

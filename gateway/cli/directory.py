@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from gateway.app import open_gateway
+from gateway.cli.withdrawals import carry_through, print_totals
 from gateway.config import read_settings
 from gateway.errors import DirectoryFileError
 from gateway.journey.apply_directory import Plan, apply_directory, plan_directory
 
 
 def apply_file(file: Path, *, end_missing: bool) -> None:
-    """Show the plan, then apply it."""
+    """Show the plan, then apply it; wait until nothing that it withdrew can leave any more."""
     gateway = open_gateway(read_settings())
     text = _text(file)
     plan = plan_directory(text, gateway, end_missing=end_missing)
@@ -22,6 +23,9 @@ def apply_file(file: Path, *, end_missing: bool) -> None:
         click.echo(
             f"applied: {len(applied.added)} added, {len(applied.changed)} changed, {ended} ended"
         )
+        withdrawn = carry_through(gateway, [None])
+        if withdrawn:
+            print_totals(withdrawn)
     else:
         click.echo("nothing to change")
 

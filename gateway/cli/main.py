@@ -19,6 +19,7 @@ from gateway.cli.opt_out import opt_out
 from gateway.cli.retention import retention
 from gateway.cli.subscription import subscription
 from gateway.cli.switch import switch
+from gateway.cli.withdrawal import recall, withdrawal
 from gateway.errors import GatewayError
 
 
@@ -190,6 +191,8 @@ main.add_command(consent)
 main.add_command(switch)
 main.add_command(agreement)
 main.add_command(notice)
+main.add_command(withdrawal)
+main.add_command(recall)
 main.add_command(opt_out)
 main.add_command(erase)
 main.add_command(retention)

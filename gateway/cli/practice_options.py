@@ -12,7 +12,13 @@ import click
 from gateway.cli.instants import INSTANT
 
 if TYPE_CHECKING:
-    from gateway.referral.identifiers import AgreementId, NoticeId, OdsCode
+    from gateway.referral.identifiers import (
+        AgreementId,
+        DeliveryId,
+        NoticeId,
+        OdsCode,
+        WithdrawalId,
+    )
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _T = TypeVar("_T")
@@ -45,6 +51,18 @@ def _notice(_context: click.Context, _parameter: click.Parameter, text: str) -> 
     return _parsed(NoticeId, text)
 
 
+def _withdrawal(_context: click.Context, _parameter: click.Parameter, text: str) -> "WithdrawalId":
+    from gateway.referral.identifiers import WithdrawalId
+
+    return _parsed(WithdrawalId, text)
+
+
+def _recall(_context: click.Context, _parameter: click.Parameter, text: str) -> "DeliveryId":
+    from gateway.referral.identifiers import DeliveryId
+
+    return _parsed(DeliveryId, text)
+
+
 def _optional_practice(
     context: click.Context, parameter: click.Parameter, text: str | None
 ) -> "OdsCode | None":
@@ -70,6 +88,8 @@ optional_agreement = click.argument(
     "agreement", metavar="[ID]", required=False, callback=_agreement
 )
 notice = click.argument("notice", metavar="ID", callback=_notice)
+withdrawal = click.argument("withdrawal", metavar="ID", callback=_withdrawal)
+recall = click.argument("recall", metavar="ID", callback=_recall)
 at = click.option(
     "--at",
     type=INSTANT,

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from gateway.app import open_gateway
+from gateway.cli.withdrawals import print_acknowledged
 from gateway.config import read_settings
 from gateway.errors import ConsentRefusedError, MessageError
 from gateway.journey.agreements import (
@@ -49,6 +50,7 @@ from gateway.referral.identifiers import AgreementId, NoticeId, OdsCode
 from gateway.referral.json import JsonObject
 from gateway.referral.notices import Notice
 from gateway.referral.sharing import AgreementEvent, AgreementMove, Origin, SwitchEvent
+from gateway.referral.withdrawals import Acknowledged
 
 
 def word(actor: str, reason: str | None) -> Word:
@@ -61,8 +63,9 @@ def set_one_switch(
 ) -> None:
     """Set a switch, and print how it stands then."""
     wish = SwitchWish(switch=Switch(switch), value=SwitchValue(value), effective_at=at)
+    gateway = _gateway()
     with refusals_told():
-        done, drafted = set_switch(practice, wish, said, _gateway())
+        done, drafted = set_switch(practice, wish, said, gateway)
     if done.event is None:
         click.echo(f"{practice}: {switch} stands so already; nothing was written")
     _print_plan(done.note)
@@ -70,6 +73,7 @@ def set_one_switch(
         click.echo(f"{practice}: {each.agreement} is not signed under this freeze: taken back")
     _print_switch(done.standing)
     _print_drafted(drafted)
+    _print_withdrawn(done.withdrawn, gateway)
 
 
 def list_switches(practice: OdsCode, *, as_json: bool) -> None:
@@ -204,7 +208,8 @@ def _gateway() -> Gateway:
 
 
 def _set(practice: OdsCode, wish: Wish, said: Word) -> None:
-    done, drafted = set_agreement(practice, wish, said, _gateway())
+    gateway = _gateway()
+    done, drafted = set_agreement(practice, wish, said, gateway)
     if done.objection is not None:
         text = f"{done.objection.staff_text} {remedy(done.objection)}"
         click.echo(f"{practice}: {wish.agreement} is kept as a proposal. {text}")
@@ -213,6 +218,14 @@ def _set(practice: OdsCode, wish: Wish, said: Word) -> None:
     _print_plan(done.note)
     _print_agreement(done.standing)
     _print_drafted(drafted)
+    _print_withdrawn(done.withdrawn, gateway)
+
+
+def _print_withdrawn(withdrawn: Sequence[Acknowledged], gateway: Gateway) -> None:
+    """Say what no longer leaves, and what had left: nothing of it leaves after this line."""
+    for each in withdrawn:
+        click.echo("withdrawn: nothing that it covers leaves any more")
+        print_acknowledged(each, gateway)
 
 
 def _print_plan(note: str | None) -> None:

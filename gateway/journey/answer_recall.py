@@ -21,7 +21,7 @@ from gateway.fhir.task import version_of
 from gateway.journey.gateway import Gateway
 from gateway.journey.look_up import Hop, hop_of
 from gateway.journey.outbox import named
-from gateway.journey.recall import NOT_BROUGHT, close_cancelled
+from gateway.journey.recall import close_cancelled
 from gateway.ledger.entry import HoldResolved, RecallAcknowledged
 from gateway.ledger.kinds import RecallAnswer as LedgerAnswer
 from gateway.referral.identifiers import DeliveryId
@@ -31,6 +31,8 @@ from gateway.referral.withdrawals import Ground, RecallAnswer
 from gateway.store import deliveries, details, feeds, recalls
 from gateway.store.engine import Transaction
 from gateway.store.feeds import FeedKind
+
+_NOT_BROUGHT = (DeliveryState.REFUSED, DeliveryState.DEAD_LETTERED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,15 +122,16 @@ def keep(
 
 
 def _is_answered(tx: Transaction, referral: Referral) -> bool:
-    """Whether recalls of it were made, none is on its way, and each has its answer."""
-    made = [
+    """Whether it has recalls that could not be brought, and each of them has its answer."""
+    unbrought = [
         each
         for each in deliveries.of_referral(tx, referral.id)
         if each.kind is DeliveryKind.RECALL and each.state is not DeliveryState.DELIVERED
     ]
-    told = [recalls.find(tx, each.id) for each in made]
-    is_answered = all(each is not None and each.answer is not None for each in told)
-    return bool(made) and is_answered and all(each.state in NOT_BROUGHT for each in made)
+    if not unbrought or any(each.state not in _NOT_BROUGHT for each in unbrought):
+        return False
+    told = [recalls.find(tx, each.id) for each in unbrought]
+    return all(each is not None and each.answer is not None for each in told)
 
 
 def not_yet() -> UnsupportedMessageError:

@@ -1,8 +1,8 @@
 """Recalls that wait for an answer: who is late, and what a person was told on the telephone.
 
 What enters: the time; or what a provider said to a person who called. What leaves: entries that
-an answer is late, each once, and one alert with each: it is for the officer for information
-governance to call; or the answer, kept like one that the provider sent itself. That a recall
+an answer is late, each once, with one alert: it is for the officer for information governance
+to have the provider called; or the answer, kept like one that the provider sent itself. That a recall
 could not be brought is no excuse: its answer is late all the same. Must never: take silence for
 an answer. Source: the sharing rules, section 10, recall.
 """
@@ -44,24 +44,25 @@ def chase(gateway: Gateway) -> None:
     """Note each recall whose answer is late, once, and say so."""
     with gateway.store.reading() as view:
         late = recalls.overdue(view, gateway.clock(), limit=_AT_A_TIME)
-    for each in late:
-        _escalate(each.id, gateway)
+    noted = sum([_escalate(each.id, gateway) for each in late])
+    if noted:
+        _log.error(
+            "ALERT: %d recalls were not answered in time: somebody has to call their providers;"
+            " `gateway recall list --overdue` names them",
+            noted,
+        )
 
 
-def _escalate(recall_id: DeliveryId, gateway: Gateway) -> None:
-    """Note one, unless it was answered, noted or erased meanwhile."""
+def _escalate(recall_id: DeliveryId, gateway: Gateway) -> bool:
+    """Note one, unless it was answered or noted meanwhile; tell whether it was noted here."""
     with gateway.store.transaction(gateway.clock()) as tx:
         delivery, referral = deliveries.hold_still(tx, recall_id)
         present = recalls.find(tx, recall_id)
         if present is None or present.overdue_at or not present.is_overdue(tx.at):
-            return
+            return False
         recalls.note_overdue(tx, recall_id)
         tx.record(RecallOverdue(**named(delivery, referral, actor=ACTOR), due=present.due))
-    _log.error(
-        "ALERT: no answer to recall %s came in time; somebody has to call %s",
-        recall_id,
-        delivery.provider,
-    )
+    return True
 
 
 def answer(gateway: Gateway, recall_id: DeliveryId, said: Said, *, actor: str) -> Open:

@@ -19,11 +19,12 @@ from gateway.journey.reconcile_ledger import (
     faults_of_entries,
     faults_of_pairs,
 )
+from gateway.journey.reconcile_recall import recall_faults, withdrawal_faults
 from gateway.journey.reconcile_referral import Rows, ledger_faults
 from gateway.referral.identifiers import ReferralReference
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Referral
-from gateway.store import bijection, bijection_rows, erasing, referrals
+from gateway.store import bijection, bijection_recalls, bijection_rows, erasing, referrals
 from gateway.store.bijection import DeliveryRow
 from gateway.store.engine import Reading
 
@@ -72,6 +73,7 @@ class Reconciliation:
 
     states: Mapping[ReferralState, int]
     overdue_holds: int
+    overdue_recalls: int
     lapsed_leases: int
     discrepancies: tuple[Discrepancy, ...]
     entries: int
@@ -86,10 +88,11 @@ def reconcile(gateway: Gateway) -> Reconciliation:
        no live delivery (held, closed), or only recalls are live (recalling);
     2. a queued delivery has its next time, a flight its lease, a hold its owner and date;
     3. its entries, followed in order, lead to exactly its rows: its receipt, its sender's later
-       messages, its decisions, each delivery and its end, its hold, its closing.
+       messages, decisions, each delivery, its end and the answer to a recall, its hold, its closing.
 
     Every other row that an entry stands for has exactly that entry, with the same content, and
-    the other way round; and what stands beside an entry belongs to it. The list of each provider
+    the other way round; and what stands beside an entry belongs to it. An acknowledged withdrawal
+    covers nothing that may still leave, or that arrived without a recall. The list of each provider
     has every number up to its size, and names what was brought to it.
 
     What only the ledger knows is in order where its person was erased, or its time was over, and
@@ -107,16 +110,20 @@ def reconcile(gateway: Gateway) -> Reconciliation:
             holds += referral.hold is not None and referral.hold.due <= now
             leases += any(_has_lapsed(d, now) for d in rows.deliveries)
             texts = [*_state_faults(referral, rows.deliveries), *ledger_faults(rows, entries)]
+            texts += recall_faults(rows.recalls, entries)
             told.add(
                 Discrepancy(referral.reference, text, f"referral {referral.id}") for text in texts
             )
         told.add(_missing_faults(view))
         for faults in (consent_faults, faults_of_entries, faults_of_pairs):
             told.add(_discrepancy(each) for each in faults(view, but))
-        told.add(_discrepancy(each) for each in feed_faults(view))
+        for beside in (feed_faults, withdrawal_faults):
+            told.add(_discrepancy(each) for each in beside(view))
+        recalls = bijection_recalls.overdue(view, now)
     return Reconciliation(
         states=states,
         overdue_holds=holds,
+        overdue_recalls=recalls,
         lapsed_leases=leases,
         discrepancies=told.all,
         entries=but.entries,
@@ -152,6 +159,7 @@ def _walks(view: Reading) -> Iterator[tuple[Rows, Sequence[bijection.Said]]]:
         deliveries = bijection.deliveries_of(view, ids)
         changes = bijection.changes_of(view, ids)
         decisions = bijection_rows.decisions_of(view, ids)
+        recalls = bijection_recalls.recalls_of(view, ids)
         entries = bijection.said_of_referrals(view, ids)
         for each in some:
             rows = Rows(
@@ -159,6 +167,7 @@ def _walks(view: Reading) -> Iterator[tuple[Rows, Sequence[bijection.Said]]]:
                 deliveries=deliveries[each.id],
                 changes=changes[each.id],
                 decisions=decisions[each.id],
+                recalls=recalls[each.id],
             )
             yield rows, entries[each.id]
 

@@ -111,6 +111,14 @@ def _notice(said: Said, _but: Exceptions) -> Iterator[Fact]:
     yield Fact(Pair.NOTICE, f"{said['notice']}/{_STEPS[EntryKind(said.kind)]}", told)
 
 
+def _withdrawal(said: Said, _but: Exceptions) -> Iterator[Fact]:
+    told = (
+        said.practice, said["recipient"], said.subject, said["cause"], said["about"], said.actor,
+        said["withdrawn_at"], said.at,
+    )  # fmt: skip
+    yield Fact(Pair.WITHDRAWAL, said["withdrawal"], told)
+
+
 def _policy(said: Said, _but: Exceptions) -> Iterator[Fact]:
     yield Fact(Pair.POLICY, said.at, (said["new_sha256"], said["old_sha256"]))
 
@@ -140,6 +148,7 @@ _TELLERS: Mapping[str, Callable[[Said, Exceptions], Iterator[Fact]]] = {
     EntryKind.ASSURANCE_CHANGED: _assurance,
     **dict.fromkeys(_ON_CONSENT, _consent),
     **dict.fromkeys(_STEPS, _notice),
+    EntryKind.WITHDRAWAL_ACKNOWLEDGED: _withdrawal,
     EntryKind.POLICY_CHANGED: _policy,
     EntryKind.CHECKPOINT_PUBLISHED: _checkpoint,
     EntryKind.CHECKPOINT_COSIGNED: _cosignature,

@@ -2,12 +2,12 @@
 
 What enters: one consistent view of the database. What leaves: each fault, with what it is
 about and how to mend it. Copies beside an entry, details, decisions that let nobody in,
-agreements, switches, notices, rules, checkpoints, keys and gates are held here; referrals and
+agreements, switches, notices, withdrawals, rules, checkpoints, keys and gates are held here; referrals and
 Consents one at a time, in `reconcile_referral.py` and `reconcile_consent.py`.
 Source: the sharing rules, section 11, item 22.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.journey.reconcile_entries import TELLING, KeyRing, facts_of
@@ -24,8 +24,10 @@ from gateway.store.bijection_rows import (
     Exceptions,
     Fact,
     Pair,
+    Purged,
     facts_of_rows,
     notices_here,
+    withdrawals_here,
 )
 from gateway.store.engine import Reading
 
@@ -122,22 +124,36 @@ def _excused(view: Reading, unequal: Unequal, but: Exceptions) -> Unequal:
     rows, entries = dict(unequal.rows), dict(unequal.entries)
     if but.kept_from is not None:
         rows = {fact: n for fact, n in rows.items() if fact.pair is not Pair.GATE}
-    gone = but.purged.get("notices")
-    if gone is not None:
-        here = notices_here(view)
-        lasts: dict[str, str] = {}
-        for fact in entries:
-            notice = fact.key.partition("/")[0]
-            if fact.pair is Pair.NOTICE and notice not in here:
-                lasts[notice] = max(lasts.get(notice, ""), str(fact.told[-1]))
-        old = sorted((last, each) for each, last in lasts.items() if last < gone.before)
-        excused = {each for _, each in old[: gone.size]}
-        entries = {
-            fact: n
-            for fact, n in entries.items()
-            if fact.pair is not Pair.NOTICE or fact.key.partition("/")[0] not in excused
-        }
+    for pair, (record, those_here) in _PURGED.items():
+        gone = but.purged.get(record)
+        if gone is not None:
+            entries = _without_purged(entries, pair, gone, those_here(view))
     return Unequal(rows=rows, entries=entries, unopened=unequal.unopened)
+
+
+_PURGED: Mapping[Pair, tuple[str, Callable[[Reading], frozenset[str]]]] = {
+    Pair.NOTICE: ("notices", notices_here),
+    Pair.WITHDRAWAL: ("withdrawals", withdrawals_here),
+}
+"""What each purge of such rows is called, and which of them are still here."""
+
+
+def _without_purged(
+    entries: Mapping[Fact, int], pair: Pair, gone: Purged, here: frozenset[str]
+) -> dict[Fact, int]:
+    """Leave out as many as were purged, of those whose last entry is old enough: the oldest."""
+    lasts: dict[str, str] = {}
+    for fact in entries:
+        name = fact.key.partition("/")[0]
+        if fact.pair is pair and name not in here:
+            lasts[name] = max(lasts.get(name, ""), str(fact.told[-1]))
+    old = sorted((last, each) for each, last in lasts.items() if last < gone.before)
+    excused = {each for _, each in old[: gone.size]}
+    return {
+        fact: n
+        for fact, n in entries.items()
+        if fact.pair is not pair or fact.key.partition("/")[0] not in excused
+    }
 
 
 def _told(unequal: Unequal) -> Iterator[Fault]:

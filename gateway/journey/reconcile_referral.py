@@ -15,6 +15,7 @@ from gateway.ledger.values import write_instant
 from gateway.referral.lifecycle import TAKEN_BACK_CODES, DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Referral
 from gateway.store.bijection import ChangeRow, DeliveryRow, Said
+from gateway.store.bijection_recalls import RecallRow
 from gateway.store.bijection_rows import TOLD, Fact, Pair
 
 _K, _D = EntryKind, DeliveryState
@@ -53,6 +54,7 @@ class Rows:
     deliveries: Sequence[DeliveryRow]
     changes: Sequence[ChangeRow]
     decisions: Sequence[Fact]
+    recalls: Sequence[RecallRow]
 
 
 @dataclass(slots=True)

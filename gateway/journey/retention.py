@@ -62,6 +62,7 @@ class Retention:
             Record.ASSERTIONS: self.tokens,
             Record.NOTICES: self.notices,
             Record.OPT_OUTS: self.opt_outs,
+            Record.WITHDRAWALS: self.referrals,  # it goes once all is gone that it covers
         }
         if record is Record.LEDGER_YEAR:
             return datetime(now.year - self.ledger_years, 1, 1, tzinfo=UTC)

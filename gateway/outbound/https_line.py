@@ -48,7 +48,7 @@ class Posting:
 
     `client_certificate` is a name in the folder of credentials: a PEM file with our chain and
     its key, unencrypted. A body that is None is none. `may_connect` is asked about the address
-    that the name led to; None: any will do.
+    that the name led to; None: any will do. A longer answer than `max_reply_bytes` is none.
     """
 
     address: str
@@ -58,6 +58,7 @@ class Posting:
     client_certificate: str | None = None
     method: str = "POST"
     may_connect: Callable[[str], bool] | None = None
+    max_reply_bytes: int = MAX_REPLY_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

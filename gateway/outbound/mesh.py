@@ -11,7 +11,7 @@ before it is on record. Source: MESH API; `mappings/mesh/README.md`.
 import io
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
-from mesh_client import MeshClient, MeshError
+from mesh_client import MeshClient
 from requests.adapters import BaseAdapter
 
 from gateway.errors import (
@@ -28,7 +28,6 @@ from gateway.errors import (
     DestinationRefusedError,
     DestinationUnreachableError,
     LeaseEndedError,
-    MessageError,
     NoReplyError,
 )
 from gateway.fhir.json_text import read_json
@@ -55,8 +54,10 @@ _TELLS_OF_ERRORS = frozenset({"detail", "errorDescription"})
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _MAILBOX = re.compile(r"[0-9A-Za-z_-]{1,100}")
 _WORKFLOW = re.compile(r"[0-9A-Za-z_-]{1,296}")
-_UNREADABLE = (MeshError, LookupError, TypeError, ValueError, AttributeError)
-"""What the client raises on an answer that is not as MESH answers."""
+_RANGE = re.compile(r"[0-9]{1,9}:[0-9]{1,9}")
+
+_Fits = Callable[[str, Answer], bool]
+"""Whether an answer at this path is as MESH answers, so that the client can read it."""
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Mesh:
             DestinationBusyError: MESH asks to be left alone, fails, or does not let us in.
             DestinationRefusedError: MESH does not know the recipient, or not for this workflow.
         """
-        with _client(self._line, parcel.endpoint, deadline) as client:
+        with _client(self._line, parcel.endpoint, deadline, _names_what_it_took) as client:
             receipt = None
             if parcel.delivery.may_have_arrived:
                 receipt = client.find_sent(parcel.delivery.id, parcel.endpoint)
@@ -117,23 +118,20 @@ class Mailbox:
 
     def greet(self, *, deadline: float) -> None:
         """Tell MESH that we are there. Source: MESH API, handshake, at least once a day."""
-        with _client(self.line, self.endpoint, deadline) as client:
+        with _client(self.line, self.endpoint, deadline, _is_anything) as client:
             client.handshake()  # type: ignore[no-untyped-call]  # it has no types
 
     def waiting(self, *, most: int, deadline: float) -> list[str]:
         """List the messages that are not acknowledged, the oldest first, at most so many."""
-        with _client(self.line, self.endpoint, deadline) as client:
-            try:
-                names: list[object] = list(
-                    islice(client.iterate_message_ids(batch_size=self.page), most)
-                )
-            except _UNREADABLE:
-                raise _unreadable() from None
+        with _client(self.line, self.endpoint, deadline, _is_list) as client:
+            names: list[object] = list(
+                islice(client.iterate_message_ids(batch_size=self.page), most)
+            )
         return [name for name in names if isinstance(name, str) and _NAME.fullmatch(name)]
 
     def read(self, name: str, *, deadline: float) -> Post | None:
         """Read a message without acknowledging it; None: it is there no longer."""
-        with _client(self.line, self.endpoint, deadline) as client:
+        with _client(self.line, self.endpoint, deadline, _is_message) as client:
             try:
                 with closing(client.retrieve_message(name)) as message:
                     is_whole = message.mex_header("chunk-range", "1:1") == "1:1"
@@ -147,8 +145,6 @@ class Mailbox:
                         code=message.mex_header("statuscode"),
                         body=message.read() if is_whole else b"",
                     )
-            except _UNREADABLE:
-                raise _unreadable() from None
             except DestinationRefusedError as error:
                 if error.status in _GONE:
                     return None
@@ -156,16 +152,14 @@ class Mailbox:
 
     def acknowledge(self, name: str, *, deadline: float) -> None:
         """Have MESH forget a message: it is on record here."""
-        with _client(self.line, self.endpoint, deadline) as client:
+        with _client(self.line, self.endpoint, deadline, _is_anything) as client:
             client.acknowledge_message(name)
 
     def is_collected(self, receipt: str, *, deadline: float) -> bool:
         """Tell whether the recipient's system took a message of ours."""
-        with _client(self.line, self.endpoint, deadline) as client:
+        with _client(self.line, self.endpoint, deadline, _is_object) as client:
             try:
                 return str(client.track_message(receipt).get("status")).casefold() == _COLLECTED
-            except _UNREADABLE:
-                raise _unreadable() from None
             except DestinationRefusedError as error:
                 if error.status in _GONE:
                     return False
@@ -176,12 +170,7 @@ class _Client(MeshClient):
     """The NHS's client, on our line. It tries nothing again by itself."""
 
     def __init__(
-        self,
-        line: HttpsLine,
-        endpoint: Endpoint,
-        deadline: float,
-        password: str,
-        shared_key: bytes,
+        self, line: "_OnOurLine", endpoint: Endpoint, password: str, shared_key: bytes
     ) -> None:
         super().__init__(
             endpoint.address,
@@ -192,7 +181,7 @@ class _Client(MeshClient):
         )
         self._session.trust_env = False
         self._session.adapters.clear()
-        self._session.mount("", _OnOurLine(line, endpoint, deadline))
+        self._session.mount("", line)
 
     def find_sent(self, local_id: str, endpoint: Endpoint) -> str | None:
         """Find by which name MESH has a message of ours; None: it has none, or cannot tell which.
@@ -201,13 +190,12 @@ class _Client(MeshClient):
         """
         address = f"{self.mailbox_url}/outbox/tracking/{quote(local_id, safe='')}"
         try:
-            tree = read_json(self._session.get(address, timeout=self._timeout).content)
+            found = self._session.get(address, timeout=self._timeout)
         except DestinationRefusedError as error:
             if error.status in _NOT_FOUND:
                 return None
             raise
-        except MessageError:
-            raise _unreadable() from None
+        tree = read_json(found.content)
         name = string(tree, "messageId") or string(tree, "message_id") or ""
         is_for_it = (string(tree, "recipient") or "").upper() == _recipient(endpoint)
         has_it = (string(tree, "status") or "").casefold() in _HAS_IT
@@ -217,11 +205,12 @@ class _Client(MeshClient):
 class _OnOurLine(BaseAdapter):
     """Makes a client's requests on our line, to the endpoint's own server and no other."""
 
-    def __init__(self, line: HttpsLine, endpoint: Endpoint, deadline: float) -> None:
+    def __init__(self, line: HttpsLine, endpoint: Endpoint, deadline: float, fits: _Fits) -> None:
         super().__init__()
         self._line = line
         self._endpoint = endpoint
         self._deadline = deadline
+        self._fits = fits
         self._has_sent = False
 
     def send(  # as the parent's
@@ -233,7 +222,7 @@ class _OnOurLine(BaseAdapter):
         cert: object = None,  # noqa: ARG002
         proxies: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> requests.Response:
-        """Make a request; only a success comes back.
+        """Make a request; only a success that the client can read comes back.
 
         Raises:
             DeliveryError: there was no answer, or it was no success.
@@ -258,8 +247,8 @@ class _OnOurLine(BaseAdapter):
         self._has_sent |= posting.method == "POST"
         if not answer.is_success:
             raise _failure(answer, self._endpoint)
-        if urlsplit(address).path.endswith("/outbox"):
-            _check_taken(answer)
+        if not self._fits(urlsplit(address).path, answer):
+            raise _unreadable(answer.status)
         return _response(answer, request)
 
     def close(self) -> None:
@@ -267,10 +256,11 @@ class _OnOurLine(BaseAdapter):
 
 
 @contextmanager
-def _client(line: HttpsLine, endpoint: Endpoint, deadline: float) -> Iterator[_Client]:
+def _client(line: HttpsLine, endpoint: Endpoint, deadline: float, fits: _Fits) -> Iterator[_Client]:
     """Make a client for one errand: each has numbers of its own for its single-use tokens."""
     _check(endpoint)
-    client = _Client(line, endpoint, deadline, *_secrets(line, endpoint))
+    ours = _OnOurLine(line, endpoint, deadline, fits)
+    client = _Client(ours, endpoint, *_secrets(line, endpoint))
     try:
         yield client
     finally:
@@ -316,12 +306,33 @@ def _failure(answer: Answer, endpoint: Endpoint) -> DeliveryError:
     return answer.failure()
 
 
-def _check_taken(answer: Answer) -> None:
+def _names_what_it_took(path: str, answer: Answer) -> bool:
     """Believe that MESH took a message only where it says by which name, and of no error."""
+    tree = answer.tree()
+    if not path.endswith("/outbox"):
+        return "/tracking/" not in path or tree is not None
+    name = string(tree or {}, "message_id") or ""
+    return bool(_NAME.fullmatch(name)) and not (tree or {}).keys() & _TELLS_OF_ERRORS
+
+
+def _is_list(_path: str, answer: Answer) -> bool:
     tree = answer.tree() or {}
-    if not _NAME.fullmatch(string(tree, "message_id") or "") or tree.keys() & _TELLS_OF_ERRORS:
-        msg = "MESH answered success without saying by which name it took the message"
-        raise NoReplyError(msg, status=answer.status)
+    links = tree.get("links", {})
+    if not isinstance(tree.get("messages"), list) or not isinstance(links, dict):
+        return False
+    return isinstance(links.get("next", ""), str)
+
+
+def _is_message(_path: str, answer: Answer) -> bool:
+    return bool(_RANGE.fullmatch(answer.headers.get("Mex-Chunk-Range", "1:1")))
+
+
+def _is_object(_path: str, answer: Answer) -> bool:
+    return answer.tree() is not None
+
+
+def _is_anything(_path: str, _answer: Answer) -> bool:
+    return True
 
 
 def _response(answer: Answer, request: requests.PreparedRequest) -> requests.Response:
@@ -354,5 +365,5 @@ def _recipient(endpoint: Endpoint) -> str:
     return endpoint.parameters["recipient"].upper()
 
 
-def _unreadable() -> NoReplyError:
-    return NoReplyError("MESH's answer is not as MESH answers")
+def _unreadable(status: int | None = None) -> NoReplyError:
+    return NoReplyError("MESH's answer is not as MESH answers", status=status)

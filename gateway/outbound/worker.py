@@ -12,21 +12,25 @@ import os
 import queue
 import socket
 import threading
+import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from gateway.errors import KeyMissingError, StoreUnavailableError
 from gateway.journey.claim import claim_due, end_overdue
 from gateway.journey.deliver import deliver
 from gateway.journey.gateway import Gateway
+from gateway.journey.recalls import chase
+from gateway.journey.withdraw import go_on
 from gateway.referral.identifiers import EndpointId
 from gateway.referral.model import Delivery
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-CHORES: Sequence[Callable[[Gateway], object]] = (end_overdue,)
+CHORES: Sequence[Callable[[Gateway], object]] = (end_overdue, go_on, chase)
 """What is due from time to time, whichever worker does it."""
 CHORES_EVERY = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
@@ -131,5 +135,11 @@ class Worker:
         except KeyMissingError:
             _log.error("a key-encryption key is missing: no delivery sealed under it can leave")
         except Exception as error:  # noqa: BLE001  # the worker loop: one of the two places
-            _log.error("an unforeseen %s in delivery", type(error).__name__)
+            _log.error("an unforeseen %s in delivery, %s", type(error).__name__, _place_of(error))
         return None
+
+
+def _place_of(error: Exception) -> str:
+    """Name the line that failed, and none of its values."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{Path(last.filename).name}:{last.lineno}"

@@ -28,6 +28,7 @@ from gateway.store.tables import (
     icb_notice,
     policy_in_force,
     switch_event,
+    withdrawal,
 )
 from gateway.store.tables_ledger import (
     checkpoint,
@@ -52,6 +53,7 @@ class Pair(StrEnum):
     CHECKPOINT = "checkpoint"
     COSIGNATURE = "cosignature"
     KEY = "signing key"
+    WITHDRAWAL = "withdrawal"
     GATE = "change that a gate counts"
 
 
@@ -78,6 +80,9 @@ TOLD: Mapping[Pair, tuple[str, ...]] = {
     Pair.CHECKPOINT: ("root", "time"),
     Pair.COSIGNATURE: ("root", "time"),
     Pair.KEY: ("time",),
+    Pair.WITHDRAWAL: (
+        "practice", "recipient", "subject", "cause", "about", "actor", "time of withdrawal", "time",
+    ),
     Pair.GATE: (),
 }  # fmt: skip
 """What stands in `Fact.told` of each pair, in order."""
@@ -272,6 +277,16 @@ def _keys(view: Reading, but: Exceptions) -> Iterator[Fact]:
             yield Fact(Pair.KEY, name, (write_instant(row.since),))
 
 
+def _withdrawals(view: Reading, but: Exceptions) -> Iterator[Fact]:
+    for row in _rows(view, withdrawal, withdrawal.c.acknowledged_at.is_not(None)):
+        if row.subject not in but.erased and but.is_kept_from(row.acknowledged_at):
+            told = (
+                row.practice, row.recipient, row.subject, row.cause, row.about, row.actor,
+                write_instant(row.withdrawn_at), write_instant(row.acknowledged_at),
+            )  # fmt: skip
+            yield Fact(Pair.WITHDRAWAL, row.id, told)
+
+
 def _gates(view: Reading, but: Exceptions) -> Iterator[Fact]:
     """Give each change that a gate has counted; of a count beyond the ledger, the last alone."""
     for row in _rows(view, gate):
@@ -284,7 +299,7 @@ def _gates(view: Reading, but: Exceptions) -> Iterator[Fact]:
 
 _READERS: tuple[Callable[[Reading, Exceptions], Iterator[Fact]], ...] = (
     _decisions, _agreements, _switches, _notices, _policies, _checkpoints, _cosignatures, _keys,
-    _gates,
+    _withdrawals, _gates,
 )  # fmt: skip
 
 
@@ -304,3 +319,8 @@ def _stream(view: Reading, query: Select[Any]) -> Iterator[Row[Any]]:
 def notices_here(view: Reading) -> frozenset[str]:
     """Name the notices that have a row."""
     return frozenset(view.connection.execute(select(icb_notice.c.id)).scalars())
+
+
+def withdrawals_here(view: Reading) -> frozenset[str]:
+    """Name the withdrawals that have a row."""
+    return frozenset(view.connection.execute(select(withdrawal.c.id)).scalars())

@@ -50,6 +50,7 @@ from gateway.store.tables import (
     referral_change,
     referral_identifier,
     request,
+    withdrawal,
     withdrawal_delivery,
 )
 from gateway.store.tables_ledger import (
@@ -82,6 +83,7 @@ class Record(StrEnum):
     ASSERTIONS = "assertions"
     NOTICES = "notices"
     OPT_OUTS = "opt-outs"
+    WITHDRAWALS = "withdrawals"
     LEDGER_YEAR = "ledger-year"
 
 
@@ -102,6 +104,7 @@ def _first(*columns: Column[datetime]) -> ColumnElement[datetime]:
 _on_the_way = exists().where(
     delivery.c.referral == referral.c.id, delivery.c.state.in_(erasing.ON_THE_WAY)
 )
+_covers_something = exists().where(withdrawal_delivery.c.withdrawal == withdrawal.c.id)
 _KEPT: Mapping[Record, _Kept] = {
     Record.REFERRALS: _Kept(
         referral,
@@ -127,6 +130,7 @@ _KEPT: Mapping[Record, _Kept] = {
         ),
     ),
     Record.OPT_OUTS: _Kept(national_opt_out, national_opt_out.c.as_of, true()),
+    Record.WITHDRAWALS: _Kept(withdrawal, withdrawal.c.acknowledged_at, ~_covers_something),
 }
 
 

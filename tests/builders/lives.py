@@ -5,23 +5,28 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import DestinationRefusedError
+from gateway.journey.answer_recall import Said
 from gateway.journey.cosign import Cosigner, cosign
 from gateway.journey.deliver import deliver_next
 from gateway.journey.notices import notices_of, record_acknowledged, record_sent
 from gateway.journey.policies import put_in_force
 from gateway.journey.publish import publish
+from gateway.journey.recalls import answer, chase, list_open
 from gateway.journey.replay import replay_referral
 from gateway.referral.lifecycle import ReferralState
 from gateway.referral.model import Referral
+from gateway.referral.withdrawals import Ground, RecallAnswer
 from tests.builders.evidence import id_in, referral, take_back, work
 from tests.builders.house import House
-from tests.builders.messages import consent, service_request
+from tests.builders.messages import consent, patient, service_request
 from tests.builders.register import change, register, to_register, withdraw
 from tests.builders.sharing import PRACTICE_ODS, move, set_to, sign
 from tests.builders.signed import NEXT_SIGNER, SIGNER
 from tests.builders.witnesses import near, notary_of
 
 States = dict[ReferralState, Referral]
+ANOTHER = "9990000026"
+"""A person who takes nothing back."""
 
 
 def one_in_each_state(house: House) -> States:
@@ -64,9 +69,12 @@ def live_through_everything(house: House, folder: Path) -> None:
     replay_referral(again.reference, house.gateway)
     work(house)
     _stop_one(house)
+    house.post("/ServiceRequest", service_request(person=patient(ANOTHER)))
+    work(house)
     one_in_each_state(house)
     _register(house)
     _share(house)
+    _recall(house)
     house.clock.move(minutes=1)
     publish(house.gateway, [SIGNER])
     house.post("/ServiceRequest", service_request())
@@ -88,6 +96,17 @@ def _register(house: House) -> None:
     withdraw(house, register(house, to_register("taken-back")))
     wrong = register(house, to_register("wrong", number="9990000018"))
     assert change(house, wrong, status="entered-in-error").status_code == 200
+
+
+def _recall(house: House) -> None:
+    """Bring the recalls of what was delivered: to one there is an answer, the others are late."""
+    work(house)
+    retained = Said(answer=RecallAnswer.RETAINED, ground=Ground.HEALTH_RECORD)
+    first = list_open(house.gateway, actor="operator", overdue=False)[0]
+    answer(house.gateway, first.recall.id, retained, actor="operator")
+    house.clock.move(days=3)
+    house.tokens.clear()
+    chase(house.gateway)
 
 
 def _share(house: House) -> None:

@@ -113,28 +113,45 @@ def test_each_other_answer_is_told_apart_and_never_quoted(
     assert subscriber.posts(server="other-ca") == []
 
 
+class Trusting(Reach):
+    """A reach whose every address shows a certificate that is trusted."""
+
+    def ca_file(self, address: str) -> str | None:
+        return CA_FILE
+
+
+class Careless(Trusting):
+    """One that would post to any address, so that only where it leads can stop it."""
+
+    def is_within(self, address: str) -> bool:
+        return True
+
+
+class Blind(Trusting):
+    """One that would take any connection, so that only its address can stop it."""
+
+    def may_connect(self, address: str, peer: str) -> bool:
+        return True
+
+
 def test_a_name_that_leads_to_a_neighbour_by_now_is_told_nothing(subscriber: Subscriber) -> None:
     """The name was public when it was asked about; only the connection shows where it leads."""
+    public = Careless(look_up=lambda _: ["8.8.8.8"])
+    assert public.refusal("https://localhost/ok") is None
     before = len(subscriber.posts())
-    port = subscriber.port()
-    anything = Reach(look_up=lambda _: ["8.8.8.8"], named={})
-    assert anything.refusal("https://localhost/ok") is None
-
-    class Elsewhere(Reach):
-        def is_within(self, address: str) -> bool:
-            return True
-
-    unnamed = Elsewhere(look_up=lambda _: ["8.8.8.8"])
-    calling = RestHook(line(subscriber.folder), unnamed)
-    with pytest.raises(DestinationUnreachableError):
-        calling.post(letter(f"https://localhost:{port}/ok"), deadline=within())
+    with pytest.raises(DestinationUnreachableError, match="does not accept connections"):
+        RestHook(line(subscriber.folder), public).post(
+            letter(subscriber.address()), deadline=within()
+        )
     assert len(subscriber.posts()) == before
 
 
 def test_an_address_whose_host_is_no_longer_named_is_not_called(subscriber: Subscriber) -> None:
-    calling = RestHook(line(subscriber.folder), Reach(look_up=look_up))
-    with pytest.raises(DestinationUnreachableError):
-        calling.post(letter(subscriber.address()), deadline=within())
+    blind = Blind(look_up=lambda _: ["8.8.8.8"])
+    with pytest.raises(DestinationUnreachableError, match="no longer"):
+        RestHook(line(subscriber.folder), blind).post(
+            letter(subscriber.address()), deadline=within()
+        )
 
 
 def subscribed(house: House, subscriber: Subscriber, conduct: str, **asked: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ KINDS_WITH_ROWS = {
     "agreement.suspended", "agreement.reinstated", "agreement.withdrawn", "switch.changed",
     "icb.notice.drafted", "icb.notice.sent", "icb.notice.acknowledged", "icb.notice.reinstated",
     "policy.changed", "checkpoint.published", "checkpoint.cosigned", "key.rotated",
+    "withdrawal.acknowledged", "recall.sent", "recall.acknowledged", "recall.overdue",
 }  # fmt: skip
 
 
@@ -93,8 +94,8 @@ def test_a_house_in_which_everything_has_happened_is_in_order(house: House, tmp_
 DROP = "DELETE FROM {} WHERE rowid = (SELECT max(rowid) FROM {})"
 DELIVERY_COLUMNS = (
     "{}, kind, referral, {}, provider, state, attempts, next_at, give_up_at, lease_owner,"
-    " lease_until, reason, may_have_arrived, lane, released_at, lapses, version, created_at,"
-    " updated_at"
+    " lease_until, reason, may_have_arrived, lane, released_at, lapses, withdrawn, version,"
+    " created_at, updated_at"
 )
 NO_ENTRY = "the row has no entry"
 NO_ROW = "the ledger names it, and there is no row"
@@ -183,6 +184,46 @@ ROWS: dict[str, tuple[str, str]] = {
     "delivery-in-more-attempts": (
         "UPDATE delivery SET attempts = 9 WHERE state = 'refused'",
         "rows and ledger disagree on how many attempts",
+    ),
+    "recall-lost": ("DELETE FROM recall", "and there is no row that says what it is for"),
+    "recall-of-another": (
+        "UPDATE recall SET recalled = (SELECT id FROM delivery WHERE state = 'refused' LIMIT 1)"
+        " WHERE rowid = (SELECT max(rowid) FROM recall)",
+        "and its entries differ in what it recalls",
+    ),
+    "recall-brought-unsaid": (
+        "UPDATE recall SET sent_at = due WHERE rowid = (SELECT max(rowid) FROM recall)",
+        "and its entries differ in when it was brought",
+    ),
+    "recall-answered-unsaid": (
+        "UPDATE recall SET answer = 'stopped', answered_at = due WHERE answer IS NULL",
+        "and its entries differ in its answer, when it was answered",
+    ),
+    "recall-answer-altered": (
+        "UPDATE recall SET answer = 'returned' WHERE answer = 'retained'",
+        "and its entries differ in its answer",
+    ),
+    "recall-due-altered": (
+        "UPDATE recall SET due = '2030-01-01 00:00:00.000000' WHERE overdue_at IS NOT NULL",
+        "and its entries differ in when its answer is due",
+    ),
+    "recall-made-up": (
+        "INSERT INTO recall (id, recalled, cause, due) SELECT id, id, 'X', next_at FROM delivery"
+        " WHERE state = 'refused' LIMIT 1",
+        "has a row, and the ledger never queued it",
+    ),
+    "withdrawal-lost": ("DELETE FROM withdrawal", NO_ROW),
+    "withdrawal-of-another": (
+        "UPDATE withdrawal SET about = 'x'", "its row and its entry differ in about",
+    ),
+    "withdrawal-made-up": (
+        "INSERT INTO withdrawal SELECT 'x', cause, about, practice, recipient, subject, actor,"
+        " withdrawn_at, acknowledged_at FROM withdrawal LIMIT 1",
+        NO_ENTRY,
+    ),
+    "withdrawal-that-still-leaves": (
+        "UPDATE withdrawal_delivery SET standing = 'leaving'",
+        "of what it covers may leave or has no recall",
     ),
     "consent-lost": ("DELETE FROM consent", NO_ROW),
     "consent-of-another": (
@@ -384,7 +425,7 @@ def test_the_command_tells_what_is_wrong_as_text_and_as_json(
     assert str(NOBODY) not in text_of.stdout
     answer = json.loads(CliRunner().invoke(main, ["reconcile", "--json"]).stdout)
     assert answer.keys() == {
-        "states", "overdue_holds", "lapsed_leases", "discrepancies", "entries",
+        "states", "overdue_holds", "overdue_recalls", "lapsed_leases", "discrepancies", "entries",
     }  # fmt: skip
     assert {frozenset(each) for each in answer["discrepancies"]} == {
         frozenset({"reference", "text", "about", "mend"})

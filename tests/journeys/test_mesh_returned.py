@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import NoReplyError
+from gateway.errors import NoReplyError, Phase
 from gateway.journey.claim import claim_due
 from gateway.journey.gateway import Acknowledgement, Parcel
+from gateway.journey.outbox import named
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
 from gateway.journey.returned import (
@@ -19,7 +20,9 @@ from gateway.journey.returned import (
     note_collected,
     take_in,
 )
+from gateway.ledger.entry import DeliveryRefused
 from gateway.referral.directory import Transport
+from gateway.referral.identifiers import EndpointId
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, Reached, ReferralState
 from gateway.referral.model import Delivery
 from gateway.store import deliveries
@@ -82,7 +85,7 @@ def accepted(posted: House) -> House:
 
 
 def post(**said: Any) -> Post:
-    base = {
+    base: dict[str, Any] = {
         "id": "IN1", "is_report": False, "sender": RECIPIENT, "workflow": f"{WORKFLOW}_ACK",
         "linked": None, "local_id": None, "code": None,
     }  # fmt: skip
@@ -217,8 +220,34 @@ def test_what_may_not_speak_is_not_believed_and_not_acknowledged(
 
 
 def test_a_report_in_another_mailbox_than_the_deliverys_is_not_believed(accepted: House) -> None:
-    assert take_in(report(), [], accepted.gateway) is Fate.NOT_UNDERSTOOD
+    ((endpoint,),) = mailboxes(accepted.gateway)
+    another = replace(endpoint, id=EndpointId("another"))
+    for given in (report(), answer("MESH1")):
+        assert take_in(given, [another], accepted.gateway) is Fate.NOT_UNDERSTOOD
+        assert take_in(given, [], accepted.gateway) is Fate.NOT_UNDERSTOOD
     assert the_delivery(accepted).state is DeliveryState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("code", "faults"),
+    [("RETURNED_BY_MESH.14", 0), ("REFUSED_BY_RECIPIENT.30002", 0), ("REFUSED", 1)],
+)
+def test_what_was_delivered_is_refused_for_one_of_two_reasons_only(
+    accepted: House, code: str, faults: int
+) -> None:
+    delivered, referral = the_delivery(accepted), the_referral(accepted)
+    refused = replace(delivered, state=DeliveryState.REFUSED, reason=code)
+    with accepted.gateway.store.transaction(accepted.clock()) as tx:
+        deliveries.change(tx, delivered, refused)
+        tx.record(
+            DeliveryRefused(
+                **named(delivered, referral, actor="mesh"), decision=None, attempt=1,
+                phase=Phase.REFUSED, code=code,
+            )
+        )  # fmt: skip
+    texts = [each.text for each in reconcile(accepted.gateway).discrepancies]
+    told = f"delivery {delivered.id} goes on in the ledger after its end, and nobody ordered it"
+    assert texts.count(told) == faults
 
 
 @pytest.mark.parametrize("kind", ["report", "answer"])

@@ -197,6 +197,21 @@ def test_a_delivery_on_its_way_keeps_its_referral_whatever_that_says(embedded: H
     assert gone.size == 0
 
 
+def test_a_provider_that_reads_an_old_referral_moves_nothing(house: House) -> None:
+    """What was only read goes when its time is over, and its going is still accounted for."""
+    own = delivered(house)
+    house.clock.now += 750 * DAY
+    house.tokens.clear()
+    house.get(f"/ServiceRequest/{own}", client="oh-one")
+    assert entries(house, "decision.made")[-1]["stage"] == "read"
+    house.clock.now += 51 * DAY
+    let_go(house)
+    left = counted(house)
+    assert "referral" not in left
+    assert (left["feed_head"], left["feed_event"]) == (1, 1), "its number stays"
+    assert all_is_well(house)
+
+
 def test_a_consent_that_counts_stays_and_so_does_its_person(house: House) -> None:
     delivered(house)
     register(house, to_register(number=NUMBER))

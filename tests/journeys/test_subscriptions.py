@@ -488,6 +488,7 @@ def test_a_clock_set_back_during_an_attempt_does_not_stop_the_next_one(
 def test_some_notifiers_pass_over_addresses_that_fail(house: House, post: FakePost) -> None:
     task = a_task(house)
     ill = confirmed(house, post)
+    house.clock.move(seconds=1)
     well = confirmed(house, post, address="https://oh.example/well")
     happen(house, task)
     execute(house, "UPDATE subscription SET failures = 2 WHERE id = :id", id=ill["id"])

@@ -1,6 +1,8 @@
 """A provider that fails in every way that networks know: each referral is kept and owned."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from gateway.referral.lifecycle import DeliveryState
 from gateway.store import referrals
@@ -8,6 +10,7 @@ from tests.processes.conducts import CANARY
 from tests.processes.installation import Installation, free_port
 from tests.processes.receiver import until
 
+ROOT = Path(__file__).parents[2]
 AGAIN = {
     "down": "connect", "unknown-host": "connect", "wrong-name": "connect",
     "expired": "connect", "other-ca": "connect", "never-shakes-hands": "connect",
@@ -26,6 +29,7 @@ HELD = {
     "200-part-refused": "REFUSED_BY_PROVIDER.200",
 }
 DELIVERED = ("ok", "409-duplicate")
+CANNOT_HAVE_ARRIVED = {*HELD, "429"} | {name for name, phase in AGAIN.items() if phase == "connect"}
 
 
 def addresses(installation: Installation) -> dict[str, str]:
@@ -58,6 +62,8 @@ def test_whatever_a_provider_does_each_referral_ends_queued_held_or_delivered(
     held = {n: d.reason for n, d in attempted.items() if d.state is DeliveryState.REFUSED}
     rest = {n for n, d in attempted.items() if d.state is DeliveryState.DELIVERED}
     assert (again, held, rest) == (AGAIN, HELD, set(DELIVERED))
+    may_have = {name for name, d in attempted.items() if d.may_have_arrived}
+    assert may_have == set(AGAIN) - CANNOT_HAVE_ARRIVED
     for name in again:
         wait = attempted[name].next_at - datetime.now(UTC)
         assert timedelta(minutes=20) < wait < timedelta(hours=1), name
@@ -82,3 +88,19 @@ def hold_owners(installation: Installation) -> dict[str, str]:
             for each in referrals.everyone(view)
             if each.hold is not None
         }
+
+
+def test_the_runbook_says_of_each_fault_what_happens() -> None:
+    runbook = (ROOT / "docker" / "RUNBOOK.md").read_text(encoding="utf-8")
+    section = runbook.split("## When a destination fails\n")[1].split("\n## ")[0]
+    told: dict[str, tuple[str, str]] = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 4 and "`" in cells[1]:  # the first table's columns
+            told |= dict.fromkeys(re.findall(r"`([^`]+)`", cells[1]), (cells[2], cells[3]))
+    known = {name: f"again: {phase}" for name, phase in AGAIN.items()}
+    known |= dict.fromkeys(HELD, "held for the operator") | dict.fromkeys(DELIVERED, "delivered")
+    assert {name: outcome for name, (outcome, _) in told.items()} == known
+    arrived = {name: may for name, (_, may) in told.items()}
+    assert {n for n, may in arrived.items() if may == "no"} == CANNOT_HAVE_ARRIVED
+    assert {n for n, may in arrived.items() if may == "it did"} == set(DELIVERED)

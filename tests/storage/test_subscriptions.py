@@ -3,13 +3,15 @@
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from gateway.errors import DeliveryError, DestinationBusyError, NotFoundError, StoreUnavailableError
 from gateway.journey.notify import Letter, notify_next
+from gateway.journey.stalls import watch
 from gateway.referral.identifiers import OdsCode, SubscriptionId
 from gateway.store import subscriptions
 from gateway.store.tables_feeds import subscription
@@ -129,3 +131,35 @@ def test_a_position_never_moves_without_a_2xx(house: House) -> None:
     house.clock.move(minutes=1)
     tell_all(house, post)
     assert row(house, made).next_seq == 14
+
+
+def test_of_many_watches_one_raises_the_alarm_and_one_ends_it(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    subscribed(house)
+    house.clock.move(seconds=91)
+    watch_at_once(house)
+    assert ["is stalled" in each for each in caplog.messages if "ALERT" in each] == [True]
+    tell_all(house, FakePost())
+    watch_at_once(house)
+    assert ["is told again" in each for each in caplog.messages if "ALERT" in each] == [False, True]
+
+
+def watch_at_once(house: House) -> None:
+    """Watch in three threads, each of which has read how all stand before one may write."""
+    together = threading.Barrier(3)
+
+    def clock() -> datetime:
+        if threading.current_thread().name not in begun:
+            begun.add(threading.current_thread().name)
+        else:
+            together.wait(5)  # the second reading of the clock is that of the transaction
+        return house.clock()
+
+    begun: set[str] = set()
+    gateway = replace(house.gateway, clock=clock)
+    threads = [threading.Thread(target=watch, args=(gateway,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

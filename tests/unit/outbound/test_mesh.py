@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import DestinationRefusedError, NoReplyError
+from gateway.errors import (
+    DeliveryError,
+    DestinationRefusedError,
+    DestinationUnreachableError,
+    LeaseEndedError,
+    NoReplyError,
+)
 from gateway.outbound.https_line import Answer, HttpsLine, Posting
 from gateway.outbound.mesh import Mailbox, Mesh
 from gateway.referral.directory import Endpoint, Format, Transport
@@ -22,7 +28,7 @@ SECRETS = {"password_file": "password", "shared_key_file": "shared-key"}
 class FakeLine(HttpsLine):
     """A line whose far end says what it is told to."""
 
-    def __init__(self, folder: Path, *answers: Answer) -> None:
+    def __init__(self, folder: Path, *answers: Answer | DeliveryError) -> None:
         for name in SECRETS.values():
             (folder / name).write_text("x")
         second = timedelta(seconds=1)
@@ -34,7 +40,10 @@ class FakeLine(HttpsLine):
 
     def exchange(self, posting: Posting, *, deadline: float) -> Answer:
         self.asked.append(posting)
-        return self.answers.pop(0)
+        answer = self.answers.pop(0)
+        if isinstance(answer, DeliveryError):
+            raise answer
+        return answer
 
 
 def endpoint() -> Endpoint:
@@ -174,6 +183,31 @@ def test_where_mesh_does_not_say_whether_it_has_it_nothing_is_sent(
         Mesh(line).send(replace(made, endpoint=endpoint(), delivery=unknown), deadline=within())
     assert [each.method for each in line.asked] == ["GET"]
     assert not isinstance(caught.value, IndexError)
+
+
+@pytest.mark.parametrize(
+    "failure", [LeaseEndedError("over"), DestinationUnreachableError("gone"), NoReplyError("lost")]
+)
+def test_what_fails_between_two_chunks_may_have_arrived(
+    tmp_path: Path, failure: DeliveryError
+) -> None:
+    sent = replace(parcel(URL), endpoint=endpoint())
+    for answers, told in (([], type(failure)), ([says({"message_id": "A"}, 202)], NoReplyError)):
+        line = FakeLine(tmp_path, *answers, failure)
+        with pytest.raises(DeliveryError) as caught:
+            Mesh(line, chunk_bytes=1000).send(sent, deadline=within())
+        assert type(caught.value) is told
+        assert len(line.asked) == 1 + len(answers)
+
+
+def test_a_deadline_that_passes_after_the_search_is_one_before_the_first_byte(
+    tmp_path: Path,
+) -> None:
+    made = parcel(URL)
+    unknown = replace(made.delivery, may_have_arrived=True)
+    line = FakeLine(tmp_path, says({}, 404), LeaseEndedError("over"))
+    with pytest.raises(LeaseEndedError):
+        Mesh(line).send(replace(made, endpoint=endpoint(), delivery=unknown), deadline=within())
 
 
 def test_each_request_has_a_token_of_its_own_and_tells_no_secret(tmp_path: Path) -> None:
