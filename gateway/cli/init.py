@@ -22,10 +22,13 @@ def make_settings(folder: Path) -> str:
     _write(secret_files / "gateway_key_encryption_keys", f"{key_id}:{_new_key()}")
     _write(secret_files / "gateway_lookup_key", _new_key())
     _write(secret_files / "gateway_ledger_keys", _new_key())
+    credentials = folder / "credentials"  # of endpoints: their keys and passwords come later
+    credentials.mkdir(mode=0o700, exist_ok=True)
     config = folder / "gateway.toml"
     config.write_text(
         f'database_url = "sqlite:///{folder.resolve() / "gateway.sqlite3"}"\n'
         f'certificates_dir = "{folder.resolve() / "certs"}"\n'
+        f'credentials_dir = "{credentials.resolve()}"\n'
     )
     return (
         f"export GATEWAY_CONFIG={config.resolve()}\n"

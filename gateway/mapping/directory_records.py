@@ -193,7 +193,8 @@ class EndpointRow(Row):
         if self.format is not None and self.format not in carried:
             msg = f"format: {self.transport} carries {', '.join(carried)}"
             raise ValueError(msg)
-        known = nouns.PARAMETERS[self.transport]
+        written = self.format or carried[0]
+        known = {**nouns.PARAMETERS[self.transport], **nouns.FORMAT_PARAMETERS[written]}
         strange = sorted(set(self.parameters) - set(known))
         missing = sorted(n for n, needed in known.items() if needed and n not in self.parameters)
         if strange or missing:

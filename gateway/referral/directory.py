@@ -125,11 +125,6 @@ REQUIRED, OPTIONAL = True, False
 PARAMETERS: Mapping[Transport, Mapping[str, bool]] = {
     Transport.FHIR_REST: {"client_certificate": OPTIONAL},
     Transport.BARS: {
-        "target_identifier": REQUIRED,
-        "source_identifier": REQUIRED,
-        "use_case": OPTIONAL,
-        "application_version": OPTIONAL,
-        "api_version": OPTIONAL,
         "token_url": OPTIONAL,
         "client_id": OPTIONAL,
         "key_id": OPTIONAL,
@@ -146,8 +141,20 @@ PARAMETERS: Mapping[Transport, Mapping[str, bool]] = {
         "client_certificate": OPTIONAL,
     },
 }
-"""What an endpoint may and must say beside its address. Files are names in the credentials
+"""What an endpoint may and must say beside its address, for its transport. Files are names in the credentials
 folder: a secret never stands in the directory."""
+FORMAT_PARAMETERS: Mapping[Format, Mapping[str, bool]] = {
+    Format.FHIR_TRANSACTION: {},
+    Format.BARS_MESSAGE: {
+        "target_identifier": REQUIRED,
+        "source_identifier": REQUIRED,
+        "use_case": OPTIONAL,
+        "application_version": OPTIONAL,
+        "api_version": OPTIONAL,
+    },
+    Format.HEALTH_AND_WORK: {},
+}
+"""What it may and must say for its format, whichever transport carries it."""
 
 
 class Scope(StrEnum):
