@@ -144,7 +144,7 @@ class Settings(BaseSettings):
         default=timedelta(seconds=8), description="for a provider's whole answer"
     )
     mesh_poll: timedelta = Field(
-        default=timedelta(minutes=1),
+        default=timedelta(minutes=5),
         gt=timedelta(0),
         description="how long a worker waits between two looks into our MESH mailboxes; live MESH"
         " asks for 5 minutes",

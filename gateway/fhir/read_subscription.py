@@ -38,7 +38,7 @@ _HEADER: Final = re.compile(
     r"([A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}):[ \t]*([!-~]([ -~]{0,2046}[!-~])?)"
 )
 _OURS: Final = re.compile(
-    r"host|content-.*|transfer-encoding|connection|te|trailer|upgrade|expect|accept-encoding"
+    r"host|content-.*|transfer-encoding|connection|t(?:e|railer)|upgrade|expect|accept-encoding"
     r"|proxy-.*|webhook-.*|idempotency-key",
     re.IGNORECASE,
 )

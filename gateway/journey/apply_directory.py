@@ -102,6 +102,7 @@ def apply_directory(plan: Plan, text: str, gateway: Gateway) -> Plan:
         lanes.keep(tx, [noun for noun in nouns if isinstance(noun, Endpoint)])
         _import(tx, gateway, written, ended, {row.name: row for row in said.rows})
         _reassure(tx, gateway, said.rows, written, ended)
+        _move_lanes(tx, nouns)
         tx.record(
             DirectoryApplied(
                 actor=ACTOR,

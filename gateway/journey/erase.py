@@ -80,7 +80,8 @@ def erase_subject(
 
     --- one transaction ---
     1. Let nobody add anything to the person, or move a referral of theirs.
-    2. Refuse while a referral is on its way, held, or being recalled.
+    2. Refuse while a referral is on its way, held, or being recalled, or a withdrawal that may
+       cover one is not acknowledged.
     3. Delete the keys, the handle, and every row that is about them; record that it was done.
     --- end ---
     4. Take the deleted bytes out of SQLite's files.
@@ -95,6 +96,12 @@ def erase_subject(
         found = erasing.blocking(tx, practice, handle, hold_still=True)
         if found:
             raise IllegalMoveError(refusal_of(found))
+        if erasing.is_being_withdrawn(tx, practice, handle):
+            msg = (
+                "a withdrawal that may cover referrals of this person is being carried through, and"
+                " nothing was erased: wait until `gateway withdrawal list` says that it is acknowledged"
+            )
+            raise IllegalMoveError(msg)
         rows = tuple(erasing.erase(tx, practice, handle))
         size = sum(each.rows for each in rows)
         tx.record(_erased(practice, handle, authority=authority, actor=actor, size=size))

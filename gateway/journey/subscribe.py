@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.errors import (
+    AheadOfListError,
     Fault,
     InvalidMessageError,
     IssueCode,
-    ParameterError,
     PreconditionFailedError,
 )
 from gateway.journey.gateway import Gateway
@@ -247,19 +247,17 @@ def own_events(
 
     Raises:
         NotFoundError: it is not the sender's.
-        ParameterError: the first number is beyond the event that comes next.
+        AheadOfListError: the first number is beyond the event that comes next.
     """
     with gateway.store.reading(as_one_moment=True) as view:
         present = subscriptions.find(view, sender.ods, own)
         total = feeds.size(view, sender.ods) - present.started_after
         if first > total + 1:
-            raise ParameterError(
-                Fault(
-                    code=IssueCode.VALUE,
-                    diagnostics=f"There are {total} events yet. If you have seen a later number,"
-                    " this gateway was restored from a backup: read your Tasks again.",
-                )
+            msg = (
+                f"there are {total} events yet. If you have seen a later number, this gateway was"
+                " restored from a backup: read your Tasks again"
             )
+            raise AheadOfListError(msg)
         until = min(total, total if last is None else last)
         events = events_of(view, present, first, min(until, first + MOST_EVENTS - 1))
     reached = first + len(events)

@@ -136,6 +136,21 @@ def blocking(
     ]
 
 
+def is_being_withdrawn(tx: Transaction, practice: OdsCode, handle: Handle) -> bool:
+    """Tell whether a withdrawal that may cover what is theirs is still being carried through.
+
+    It may have to recall what was delivered, which would be gone. One of a provider's assurance
+    may cover anybody's; one that counts later recalls nothing yet.
+    """
+    begun = select(withdrawal.c.id).where(
+        withdrawal.c.acknowledged_at.is_(None),
+        withdrawal.c.withdrawn_at <= tx.at,
+        or_(withdrawal.c.practice.is_(None), withdrawal.c.practice == practice),
+        or_(withdrawal.c.subject.is_(None), withdrawal.c.subject == handle),
+    )
+    return tx.connection.execute(begun.limit(1)).first() is not None
+
+
 def count(view: Reading | Transaction, practice: OdsCode, handle: Handle) -> list[Rows]:
     """Count the rows that are about a person, by table."""
     return [

@@ -72,8 +72,7 @@ def append(
     """
     log = log_name(origin, at)
     pen = Pen(connection)
-    head = _locked_head(pen, log)
-    links = _Links(pen, log)
+    head, links = _locked(pen, log, recorded)
     rows, details = [], []
     for each in recorded:
         entry, beside, index = each.entry, each.sealed, head.size
@@ -91,9 +90,8 @@ def append(
         rows.append(_row(pen, entry, sealed, log, index, at))
         if beside is not None:
             details.append((log, index, entry.subject, beside.salt, beside.detail))
-    pen.write(_ADD, rows)
-    pen.write(_ADD_DETAIL, details)
-    pen.write(_MOVE_HEAD, [(head.size, head.to_bytes(), log)])
+    moved = [(head.size, head.to_bytes(), log)]
+    pen.write_each([(_ADD, rows), (_ADD_DETAIL, details), (_MOVE_HEAD, moved)])
 
 
 def _row(
@@ -116,34 +114,50 @@ def _row(
     )
 
 
-def _locked_head(pen: Pen, log: str) -> Frontier:
-    found = pen.read(_HEAD, (log,))
+def _locked(pen: Pen, log: str, recorded: Sequence[Recorded]) -> tuple[Frontier, "_Links"]:
+    """Lock the head; once it is ours, look up what the entries are linked to."""
+    named = _named(recorded)
+    asked = [(_HEAD, (log,)), *((_LAST, (log, subject, log, of)) for subject, of in named)]
+    found, *last = pen.read_each(asked)
     if found is None:
         pen.write(_FIRST_HEAD, [(log, 0, b"")])
-        found = pen.read(_HEAD, (log,))
+        found, *last = pen.read_each(asked)
     if found is None:
         msg = "the ledger's head vanished inside its own transaction"
         raise StoreUnavailableError(msg)
-    return Frontier.from_bytes(found[0], found[1])
+    return Frontier.from_bytes(found[0], found[1]), _Links(named, last)
+
+
+def _named(recorded: Sequence[Recorded]) -> list[tuple[str | None, str | None]]:
+    """List subjects with practices, each subject and each practice at least once."""
+    subjects, practices = {None}, {None}
+    named = []
+    for subject, practice in ((each.entry.subject, each.entry.practice) for each in recorded):
+        if subject not in subjects or practice not in practices:
+            named.append((subject, practice))
+            subjects.add(subject)
+            practices.add(practice)
+    return named
 
 
 class _Links:
-    """The last index on each subject and each practice, looked up once a transaction."""
+    """The last index on each subject and each practice that a transaction names."""
 
-    def __init__(self, pen: Pen, log: str) -> None:
-        self._pen = pen
-        self._log = log
+    def __init__(
+        self,
+        named: Sequence[tuple[str | None, str | None]],
+        last: Sequence[tuple[int | None, int | None] | None],
+    ) -> None:
         self._subjects: dict[str | None, int | None] = {None: None}
         self._practices: dict[str | None, int | None] = {None: None}
+        for (subject, practice), found in zip(named, last, strict=True):
+            on_subject, on_practice = found or (None, None)
+            self._subjects.setdefault(subject, on_subject)
+            self._practices.setdefault(practice, on_practice)
 
     def follow(self, entry: Entry, index: int) -> tuple[int | None, int | None]:
         """Return the last index on the entry's subject and practice; the entry is next."""
         subject, practice = entry.subject, entry.practice
-        if subject not in self._subjects or practice not in self._practices:
-            asked = (self._log, subject, self._log, practice)
-            found = self._pen.read(_LAST, asked) or (None, None)
-            self._subjects.setdefault(subject, found[0])
-            self._practices.setdefault(practice, found[1])
         links = self._subjects[subject], self._practices[practice]
         if subject is not None:
             self._subjects[subject] = index

@@ -20,11 +20,13 @@ from gateway.journey.erase import (
 )
 from gateway.journey.opt_outs import load_answer
 from gateway.journey.reconcile import reconcile
+from gateway.journey.withdraw import Concerns, acknowledge, begin
 from gateway.ledger.entry import SubjectErased
 from gateway.ledger.merkle import Frontier, leaf_hash
 from gateway.ledger.proof import inclusion_proof, verify_inclusion
 from gateway.referral.identifiers import Handle, NhsNumber, OdsCode
 from gateway.referral.lifecycle import ReferralState
+from gateway.referral.withdrawals import Cause
 from gateway.store import details, erasing, ledger, tiles
 from gateway.store.erasing import OnDisk
 from gateway.store.tables import person
@@ -38,6 +40,7 @@ from tests.builders.messages import (
     ODS,
     OTHER_PRACTICE,
     PRACTICE,
+    PROVIDER,
     bars_headers,
     consent,
     service_request,
@@ -213,6 +216,32 @@ def test_a_national_opt_out_is_kept_for_it_is_of_all_practices(house: House) -> 
     erase(house, handle)
     lookup = house.gateway.store.vault.lookup("national-opt-out", NUMBER)
     assert places_of(every_value(house), lookup) == {"national_opt_out.lookup"}
+
+
+@pytest.mark.parametrize(
+    ("concerns", "is_kept"),
+    [
+        (Concerns(practice=OdsCode(PRACTICE), recipient=OdsCode(PROVIDER)), True),
+        (Concerns(recipient=OdsCode(PROVIDER)), True),
+        (Concerns(practice=OdsCode(OTHER_PRACTICE)), False),
+        (Concerns(practice=OdsCode(PRACTICE), subject=Handle("0" * 32)), False),
+    ],
+    ids=["practice", "provider", "another-practice", "another-person"],
+)
+def test_a_withdrawal_that_may_yet_recall_what_is_theirs_keeps_a_person(
+    house: House, concerns: Concerns, is_kept: bool
+) -> None:
+    handle = live_through_everything(house)
+    with house.gateway.store.transaction(house.clock.now) as tx:
+        begin(
+            tx, house.gateway, cause=Cause.AGREEMENT, about="dsa-one-oh", actor="operator",
+            recorded_at=tx.at, concerns=concerns,
+        )  # fmt: skip
+    if is_kept:
+        with pytest.raises(IllegalMoveError, match="being carried through"):
+            erase(house, handle)
+        acknowledge(house.gateway)
+    assert erase(house, handle).size > 0
 
 
 def queued(house: House) -> Any:

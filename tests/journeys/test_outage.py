@@ -243,6 +243,14 @@ def test_the_end_of_an_outage_is_told_once_and_what_waited_goes_at_once(
     assert reconcile(two.one.gateway).discrepancies == ()
 
 
+def test_an_answer_to_an_attempt_from_before_the_outage_ends_it_at_once(two: Two) -> None:
+    queue(two.one, 7)
+    two.fail(5)
+    assert work(two.one) == 0
+    outage.answered(OH, two.other.gateway)
+    assert work(two.one) == 2
+
+
 def test_a_second_outage_is_told_again(two: Two) -> None:
     queue(two.one, 10)
     two.fail(5)

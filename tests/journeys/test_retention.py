@@ -39,7 +39,7 @@ from tests.builders.evidence import entries, execute, id_in, referral, take_back
 from tests.builders.house import START, House, build_house, furnish
 from tests.builders.messages import bars_headers, consent, service_request
 from tests.builders.register import register, to_register, withdraw
-from tests.builders.sharing import PRACTICE_ODS, set_to
+from tests.builders.sharing import PRACTICE_ODS, move, set_to
 
 DAY = timedelta(days=1)
 KEPT = Retention(
@@ -115,6 +115,11 @@ def answered(house: House) -> None:
     load_answer(f"{NUMBER},".encode(), b"", house.clock.now, house.gateway)
 
 
+def took_back(house: House) -> None:
+    """A practice withdraws, and nothing had been sent."""
+    move(house, "withdrawn", "dsa-one-oh")
+
+
 def has_token(house: House) -> None:
     house.tokens.clear()
     house.bearer()
@@ -129,6 +134,7 @@ CASES: list[tuple[Record, Any, str, timedelta]] = [
     (Record.ASSERTIONS, has_token, "client_assertion", KEPT.tokens + timedelta(seconds=70)),
     (Record.NOTICES, ended_notice, "icb_notice", KEPT.notices),
     (Record.OPT_OUTS, answered, "national_opt_out", KEPT.opt_outs),
+    (Record.WITHDRAWALS, took_back, "withdrawal", KEPT.referrals),
 ]
 
 
@@ -162,7 +168,7 @@ def test_a_second_purge_finds_nothing_and_says_nothing(house: House) -> None:
     house.clock.now += 801 * DAY
     let_go(house)
     before = len(entries(house, "retention.purged")), counted(house)
-    assert [each.size for each in let_go(house)] == [0] * 8
+    assert [each.size for each in let_go(house)] == [0] * 9
     assert (len(entries(house, "retention.purged")), counted(house)) == before
 
 
@@ -221,6 +227,24 @@ def test_a_consent_that_counts_stays_and_so_does_its_person(house: House) -> Non
     assert (left["consent"], left["person"]) == (1, 1)
     assert "referral" not in left
     assert entries(house, "subject.erased") == []
+    assert all_is_well(house)
+
+
+def test_a_withdrawal_stays_as_long_as_anything_that_it_covers(house: House) -> None:
+    delivered(house)
+    house.clock.now += 400 * DAY
+    took_back(house)
+    house.clock.now += 401 * DAY
+    work(house)
+    let_go(house)
+    left = counted(house)
+    assert (left["withdrawal"], left["withdrawal_delivery"], left["recall"]) == (1, 1, 1)
+    house.clock.now += 400 * DAY
+    let_go(house)
+    assert counted(house)["withdrawal"] == 1, "its recall was brought 400 days ago"
+    house.clock.now += 401 * DAY
+    let_go(house)
+    assert not {"withdrawal", "withdrawal_delivery", "recall"} & set(counted(house))
     assert all_is_well(house)
 
 

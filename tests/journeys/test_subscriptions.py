@@ -684,7 +684,7 @@ def test_a_number_beyond_the_list_tells_of_a_restored_backup(house: House, post:
     path = f"/Subscription/{made['id']}/$events"
     assert house.get(path, client="oh-one", eventsSinceNumber="3").status_code == 200
     answer = house.get(path, client="oh-one", eventsSinceNumber="4")
-    assert answer.status_code == 400
+    assert answer.status_code == 409
     assert "restored from a backup" in answer.get_data(as_text=True)
 
 

@@ -202,21 +202,23 @@ class Book:
             is_told = each.recall is not None
             assert is_told is (each.standing is not Standing.STOPPED), "18: not recalled"
         change = self._behind(told)
+        if change is None:  # a version of a Consent that takes nothing back
+            assert not covered, "16: stopped what nobody took back"
+            return
         change.is_acknowledged = True
         for name in change.lists:
             if self.referrals[name].key in self.taken_in:
                 assert name in covered, "13: one that left is not in the acknowledgement"
                 assert covered[name].standing is not Standing.STOPPED, "13: it did arrive"
 
-    def _behind(self, told: Acknowledged) -> Change:
+    def _behind(self, told: Acknowledged) -> Change | None:
         of = told.withdrawal
         found = [
             c
             for c in self.changes
             if not c.permits and c.name == of.about and c.at == of.withdrawn_at
         ]
-        assert len(found) == 1, "a withdrawal that nobody asked for"
-        return found[0]
+        return found[0] if found else None
 
     def finish(self, recalled: Counter[str]) -> None:
         """Hold the end against what must have come by then.
@@ -225,7 +227,7 @@ class Book:
         """
         assert not self.open_attempts, "15: a release that nobody settled"
         for change in self.changes:
-            assert change.permits or change.is_acknowledged, "a withdrawal not acknowledged"
+            assert change.is_acknowledged or not change.stops, "a withdrawal not acknowledged"
             for name in change.stops or ():
                 known = self.referrals[name]
                 assert known.is_closed, "16: what was stopped is not over"

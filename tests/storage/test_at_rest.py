@@ -19,6 +19,7 @@ from tests.builders.house import House
 from tests.builders.messages import OTHER_PRACTICE, PRACTICE, bars_headers
 from tests.builders.register import register, to_register
 from tests.builders.signed import SIGNER
+from tests.builders.subscribers import subscribed
 from tests.builders.witnesses import grow, near, notary_of
 
 
@@ -39,6 +40,7 @@ def test_nothing_of_a_patient_stands_in_any_column_in_clear(house: House, tmp_pa
     grow(house, by=256)  # a tile is full
     publish(house.gateway, [SIGNER])
     cosign(house.gateway, Cosigner(witness=near(notary_of(house, tmp_path))))
+    subscribed(house)
     values = every_value(house)
     assert {place.split(".")[0] for place, _ in values} == set(metadata.tables)
     assert [place for place, raw in values if traces_in(raw.decode("latin-1"))] == []
