@@ -126,12 +126,10 @@ def _is_answered(tx: Transaction, referral: Referral) -> bool:
     unbrought = [
         each
         for each in deliveries.of_referral(tx, referral.id)
-        if each.kind is DeliveryKind.RECALL and each.state is not DeliveryState.DELIVERED
+        if each.kind is DeliveryKind.RECALL and each.state in _NOT_BROUGHT
     ]
-    if not unbrought or any(each.state not in _NOT_BROUGHT for each in unbrought):
-        return False
     told = [recalls.find(tx, each.id) for each in unbrought]
-    return all(each is not None and each.answer is not None for each in told)
+    return bool(told) and all(each is not None and each.answer is not None for each in told)
 
 
 def not_yet() -> UnsupportedMessageError:

@@ -15,7 +15,7 @@ from gateway.ledger.entry import DeliveryLeaseLapsed
 from gateway.referral.identifiers import EndpointId
 from gateway.referral.lifecycle import DeliveryState
 from gateway.referral.model import Delivery
-from gateway.store import deliveries, lanes, referrals
+from gateway.store import deliveries, lanes, leased, referrals
 from gateway.store.engine import Transaction
 from gateway.store.lanes import Lane
 
@@ -97,7 +97,7 @@ def end_overdue(gateway: Gateway, *, most: int = 100) -> int:
         overdue = deliveries.past_their_time(view, gateway.clock(), limit=most)
     for each in overdue:
         with gateway.store.transaction(gateway.clock()) as tx:
-            if deliveries.is_still_leased(tx, each):
-                present = referrals.hold_still(tx, each.referral)
+            present = leased.hold_still(tx, each)
+            if present is not None:
                 settle.give_up(tx, each, present, gateway, reason="GIVEN_UP.NOT_TRIED")
     return len(overdue)

@@ -20,6 +20,7 @@ from gateway.journey.gateway import Gateway
 from gateway.ledger.entry import DecisionMade, HoldOpened
 from gateway.ledger.kinds import Effect as LedgerEffect
 from gateway.ledger.kinds import Stage
+from gateway.ledger.values import Epochs
 from gateway.mapping.minimise import Minimised, minimise
 from gateway.referral.directory import Provider
 from gateway.referral.identifiers import DecisionId, DeliveryId, Handle, OdsCode, ReferralId
@@ -49,7 +50,8 @@ class Answer:
 class About:
     """What a decision is about: stage, whose data, which delivery, which exact bytes.
 
-    `payload_sha256` is of the bytes as received (accept), or as they would leave.
+    `payload_sha256` is of the bytes as received (accept), or as they would leave. `epochs`: those
+    of the gates that the transaction holds; None: they are read when the decision is kept.
     """
 
     stage: Stage
@@ -59,6 +61,7 @@ class About:
     delivery: DeliveryId | None
     payload_sha256: str
     actor: str
+    epochs: Epochs | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +209,8 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
     )
     made = DecisionMade(
         actor=about.actor,
-        epochs=gates.epochs(
+        epochs=about.epochs
+        or gates.epochs(
             tx,
             practice=about.practice,
             recipient=service.provider if service else None,

@@ -38,7 +38,7 @@ from gateway.referral.identifiers import DecisionId
 from gateway.referral.lifecycle import DeliveryKind, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
-from gateway.store import deliveries, details, gates, referrals
+from gateway.store import deliveries, details, gates, leased, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 
@@ -100,14 +100,13 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
     with gateway.store.transaction(gateway.clock()) as tx:
         if claimed.kind is DeliveryKind.RECALL:
             return _release_recall(tx, gateway, claimed)
-        fence = _fence(tx, claimed)
-        if not deliveries.is_still_leased(tx, claimed):
+        fence = gates.hold(tx, claimed.referral, recipient=claimed.provider)
+        found = leased.hold_with_body(tx, claimed)
+        if found is None or _is_over(tx, gateway, claimed, found.referral):
             return None
-        present = referrals.hold_still(tx, claimed.referral)
-        if _is_over(tx, gateway, claimed, present):
-            return None
+        present = found.referral
         service, endpoint = _where(tx, claimed)
-        received = referrals.body_of(tx, present.id)
+        received = found.open(tx.vault)
         incoming = read_referral(read_resource(received))
         answer = consider(
             tx,
@@ -117,7 +116,7 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
         )
         body = _body(gateway, endpoint, answer, present, claimed)
         body_sha256 = hashlib.sha256(body).hexdigest()
-        decision = _keep(tx, gateway, answer, present, claimed, body_sha256)
+        decision = _keep(tx, gateway, answer, present, claimed, body_sha256, fence)
         if answer.verdict.effect is not Effect.PERMIT or endpoint is None:
             settle.stopped(tx, claimed, present, gateway, answer.verdict, decision)
             return None
@@ -126,14 +125,6 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
         entry = _released(released, present, decision, body_sha256)
         tx.record(replace(entry, epochs=fence))
         return _parcel(gateway, released, present, endpoint, body, body_sha256)
-
-
-def _fence(tx: Transaction, claimed: Delivery) -> Epochs:
-    """Step 2: whose sharing it is never changes, so it is read before anything is locked."""
-    present = referrals.get(tx, claimed.referral)
-    return gates.hold(
-        tx, practice=present.practice, recipient=claimed.provider, subject=present.subject
-    )
 
 
 def _is_over(tx: Transaction, gateway: Gateway, claimed: Delivery, present: Referral) -> bool:
@@ -185,10 +176,8 @@ def _parcel(
 
 def _release_recall(tx: Transaction, gateway: Gateway, claimed: Delivery) -> Parcel | None:
     """Record the release of a recall; where its service is gone, a person must tell them."""
-    if not deliveries.is_still_leased(tx, claimed):
-        return None
-    present = referrals.hold_still(tx, claimed.referral)
-    if _is_over(tx, gateway, claimed, present):
+    present = leased.hold_still(tx, claimed)
+    if present is None or _is_over(tx, gateway, claimed, present):
         return None
     _, endpoint = _where(tx, claimed)
     if endpoint is None:
@@ -267,7 +256,9 @@ def _keep(
     present: Referral,
     claimed: Delivery,
     body_sha256: str,
+    fence: Epochs,
 ) -> DecisionId:
+    service = answer.candidate.service
     about = About(
         stage=Stage.RELEASE,
         practice=present.practice,
@@ -276,6 +267,7 @@ def _keep(
         delivery=claimed.id,
         payload_sha256=body_sha256,
         actor=ACTOR,
+        epochs=fence if service and service.provider == claimed.provider else None,
     )
     return keep(tx, gateway, answer, about)
 

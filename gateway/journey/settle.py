@@ -33,7 +33,7 @@ from gateway.referral.lifecycle import (
     ReferralState,
 )
 from gateway.referral.model import Delivery, Hold, Referral
-from gateway.store import deliveries, feeds, referrals
+from gateway.store import deliveries, feeds, leased, referrals
 from gateway.store.engine import Transaction
 from gateway.store.feeds import FeedKind
 
@@ -73,9 +73,9 @@ _TOLD: Mapping[str, _Told] = {
 def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway) -> None:
     """The destination has it."""
     with gateway.store.transaction(gateway.clock()) as tx:
-        if not deliveries.is_still_leased(tx, claimed):
+        present = leased.hold_still(tx, claimed)
+        if present is None:
             return
-        present = referrals.hold_still(tx, claimed.referral)
         _end(tx, _receipted(claimed, acknowledged), DeliveryState.DELIVERED, reason=None)
         if claimed.kind is DeliveryKind.RECALL:
             sent(tx, claimed, present, acknowledged)
@@ -103,9 +103,9 @@ def _receipted(claimed: Delivery, acknowledged: Acknowledgement) -> Delivery:
 def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
     """The attempt failed: try again later, unless that cannot help or time is up."""
     with gateway.store.transaction(gateway.clock()) as tx:
-        if not deliveries.is_still_leased(tx, claimed):
+        present = leased.hold_still(tx, claimed)
+        if present is None:
             return
-        present = referrals.hold_still(tx, claimed.referral)
         claimed = replace(
             claimed, may_have_arrived=claimed.may_have_arrived or failure.may_have_arrived
         )
@@ -134,9 +134,9 @@ def failed(claimed: Delivery, failure: DeliveryError, gateway: Gateway) -> None:
 def expired(claimed: Delivery, gateway: Gateway) -> None:
     """The attempt's own time was over before a byte had left: it is tried again at once."""
     with gateway.store.transaction(gateway.clock()) as tx:
-        if not deliveries.is_still_leased(tx, claimed):
+        present = leased.hold_still(tx, claimed)
+        if present is None:
             return
-        present = referrals.hold_still(tx, claimed.referral)
         if claimed.lease_until is None:
             msg = "a released delivery has a lease"
             raise AssertionError(msg)
@@ -235,8 +235,8 @@ def unsendable(
     faults = fault.faults if isinstance(fault, MessageError) else ()
     what = " ".join(f"{each.expression}: {each.diagnostics}" for each in faults)
     with gateway.store.transaction(gateway.clock()) as tx:
-        if deliveries.is_still_leased(tx, claimed):
-            present = referrals.hold_still(tx, claimed.referral)
+        present = leased.hold_still(tx, claimed)
+        if present is not None:
             give_up(tx, claimed, present, gateway, reason="MESSAGE_CANNOT_BE_PREPARED", what=what)
 
 

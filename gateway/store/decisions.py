@@ -156,6 +156,7 @@ def _kept(view: Reading, row: Row[Any]) -> Kept:
 def add(tx: Transaction, taken: Decision) -> bytes:
     """Store a decision. Returns: its detail, as it was sealed."""
     key = persons.key_of(tx, taken.subject)
+    tx.wrapped_keys[taken.subject] = key.wrapped  # the entry's own detail is sealed under it, too
     detail = details.written(detail_of(taken.facts, taken.verdict, taken.taken_out))
     tx.connection.execute(
         _ADD,

@@ -130,7 +130,8 @@ def _locked(pen: Pen, log: str, recorded: Sequence[Recorded]) -> tuple[Frontier,
 
 def _named(recorded: Sequence[Recorded]) -> list[tuple[str | None, str | None]]:
     """List subjects with practices, each subject and each practice at least once."""
-    subjects, practices = {None}, {None}
+    subjects: set[str | None] = {None}
+    practices: set[str | None] = {None}
     named = []
     for subject, practice in ((each.entry.subject, each.entry.practice) for each in recorded):
         if subject not in subjects or practice not in practices:

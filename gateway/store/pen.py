@@ -26,8 +26,9 @@ class Pen:
     def __init__(self, connection: Connection) -> None:
         dialect = connection.dialect
         self._is_sqlite = dialect.name == "sqlite"
-        self._connection: Any = connection.connection.driver_connection
-        self._cursor: Any = self._connection.cursor()
+        driver: Any = connection.connection.driver_connection
+        self._connection = driver
+        self._cursor = driver.cursor()
         self._trouble: Any = dialect.loaded_dbapi.OperationalError
 
     def read(self, sql: str, values: Sequence[object]) -> Any | None:  # noqa: ANN401  # a row

@@ -27,7 +27,8 @@ from gateway.store.vault import Vault
 _ADD = insert(referral)
 _ADD_IDENTIFIER = insert(referral_identifier)
 _ADD_CHANGE = insert(referral_change)
-_COLUMNS = [c for c in referral.c if c.name not in ("wrapped_key", "sealed_body")]
+COLUMNS = [c for c in referral.c if c.name not in ("wrapped_key", "sealed_body")]
+"""All but what is sealed, and under which key."""
 
 
 def add(tx: Transaction, new: Referral, body: bytes, identifiers: Sequence[Identifier]) -> None:
@@ -82,9 +83,9 @@ def change(tx: Transaction, present: Referral, changed: Referral) -> None:
 def hold_still(tx: Transaction, referral_id: ReferralId) -> Referral:
     """Read one referral and let nobody move it until the transaction ends."""
     row = tx.connection.execute(
-        select(*_COLUMNS).where(referral.c.id == referral_id).with_for_update()
+        select(*COLUMNS).where(referral.c.id == referral_id).with_for_update()
     ).one()
-    return _referral(row)
+    return read(row)
 
 
 def get(view: Reading | Transaction, referral_id: ReferralId) -> Referral:
@@ -103,9 +104,9 @@ def get(view: Reading | Transaction, referral_id: ReferralId) -> Referral:
 def find(view: Reading | Transaction, referral_id: ReferralId) -> Referral | None:
     """Read one referral; None if there is none under this id."""
     row = view.connection.execute(
-        select(*_COLUMNS).where(referral.c.id == referral_id)
+        select(*COLUMNS).where(referral.c.id == referral_id)
     ).one_or_none()
-    return _referral(row) if row else None
+    return read(row) if row else None
 
 
 def find_reference(view: Reading | Transaction, reference: ReferralReference) -> Referral:
@@ -115,12 +116,12 @@ def find_reference(view: Reading | Transaction, reference: ReferralReference) ->
         NotFoundError: there is none under this reference.
     """
     row = view.connection.execute(
-        select(*_COLUMNS).where(referral.c.reference == reference)
+        select(*COLUMNS).where(referral.c.reference == reference)
     ).one_or_none()
     if row is None:
         msg = "no referral has this reference"
         raise NotFoundError(msg)
-    return _referral(row)
+    return read(row)
 
 
 def body_of(view: Reading | Transaction, referral_id: ReferralId) -> bytes:
@@ -248,10 +249,10 @@ class Search:
 def everyone(view: Reading) -> Iterator[Referral]:
     """Stream all referrals, by id. The view must be one moment."""
     rows = view.connection.execution_options(yield_per=1000).execute(
-        select(*_COLUMNS).order_by(referral.c.id)
+        select(*COLUMNS).order_by(referral.c.id)
     )
     for row in rows:
-        yield _referral(row)
+        yield read(row)
 
 
 def placed_by(
@@ -264,7 +265,7 @@ def placed_by(
     limit: int,
 ) -> list[Referral]:
     """List a practice's referrals, oldest move first."""
-    query = select(*_COLUMNS).where(referral.c.practice == practice)
+    query = select(*COLUMNS).where(referral.c.practice == practice)
     if since is not None:
         query = query.where(referral.c.updated_at >= since)
     if before is not None:
@@ -272,7 +273,7 @@ def placed_by(
     if after is not None:
         query = query.where(_is_after(referral.c.updated_at, after))
     page = query.order_by(referral.c.updated_at, referral.c.id).limit(limit)
-    return [_referral(row) for row in view.connection.execute(page)]
+    return [read(row) for row in view.connection.execute(page)]
 
 
 def search(view: Reading, wanted: Search) -> tuple[list[Referral], int]:
@@ -282,7 +283,7 @@ def search(view: Reading, wanted: Search) -> tuple[list[Referral], int]:
     if wanted.after is not None:
         query = query.where(_is_after(referral.c.content_at, wanted.after))
     page = query.order_by(referral.c.content_at, referral.c.id).limit(wanted.limit)
-    return [_referral(row) for row in view.connection.execute(page)], total
+    return [read(row) for row in view.connection.execute(page)], total
 
 
 def _is_after(column: Column[datetime], place: tuple[datetime, str]) -> ColumnElement[bool]:
@@ -292,7 +293,7 @@ def _is_after(column: Column[datetime], place: tuple[datetime, str]) -> ColumnEl
 
 
 def _matching(view: Reading, wanted: Search) -> Select[Any]:
-    return select(*_COLUMNS).where(
+    return select(*COLUMNS).where(
         referral.c.practice == wanted.practice, *_standing_as(wanted), *_named(view, wanted)
     )
 
@@ -357,7 +358,8 @@ def _standing(r: Referral) -> dict[str, Any]:
     }
 
 
-def _referral(row: Row[Any]) -> Referral:
+def read(row: Row[Any]) -> Referral:
+    """Read a referral from a row with COLUMNS."""
     hold = None
     if row.hold_code is not None:
         hold = Hold(

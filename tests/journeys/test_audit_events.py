@@ -155,13 +155,13 @@ FOUND_BY: dict[str, tuple[dict[str, Any], Callable[[Any], bool]]] = {
         {"agent:identifier": f"{ACTOR_SYSTEM}|gp-one"}, lambda e: e["actor"] == "gp-one",
     ),
     "type": ({"type": "rest"}, lambda e: e["kind"].startswith(("referral.", "consent.", "hold.", "record."))),
-    "type-with-system": ({"type": f"{DCM}|110106"}, lambda e: e["kind"].startswith("delivery.")),
+    "type-with-system": ({"type": f"{DCM}|110106"}, lambda e: e["kind"].startswith(("delivery.", "recall."))),
     "type-of-another-system": ({"type": "https://x.example|rest"}, lambda _: False),
     "subtype": ({"subtype": "delivery.delivered"}, lambda e: e["kind"] == "delivery.delivered"),
     "subtype-either": (
         {"subtype": "create,login,110129"},
         lambda e: e["kind"] in ("referral.received", "consent.recorded")
-        or e["kind"].startswith(("agreement.", "switch.")),
+        or e["kind"].startswith(("agreement.", "switch.", "withdrawal.")),
     ),
     "subtype-that-is-none": ({"subtype": "9990000018"}, lambda _: False),
     "action": ({"action": "C"}, lambda e: e["kind"] in (

@@ -229,7 +229,9 @@ def test_a_national_opt_out_is_kept_for_it_is_of_all_practices(house: House) -> 
     ids=["practice", "provider", "another-practice", "another-person"],
 )
 def test_a_withdrawal_that_may_yet_recall_what_is_theirs_keeps_a_person(
-    house: House, concerns: Concerns, is_kept: bool
+    house: House,
+    concerns: Concerns,
+    is_kept: bool,  # noqa: FBT001  # of the table above
 ) -> None:
     handle = live_through_everything(house)
     with house.gateway.store.transaction(house.clock.now) as tx:

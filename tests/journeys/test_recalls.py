@@ -1,6 +1,8 @@
 """A recall waits for its answer: whoever is late is on record, once, and a call may end it."""
 
 import logging
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -12,7 +14,7 @@ from gateway.referral.identifiers import DeliveryId
 from gateway.referral.lifecycle import ReferralState
 from gateway.referral.withdrawals import Ground, Recall, RecallAnswer
 from gateway.store import recalls
-from tests.builders.evidence import entries, id_in, referral, take_back, work
+from tests.builders.evidence import entries, execute, id_in, referral, take_back, work
 from tests.builders.house import House
 from tests.builders.messages import PROVIDER, service_request
 
@@ -64,6 +66,23 @@ def test_an_answer_that_is_late_is_on_record_once(
     assert "1 recalls were not answered in time" in caplog.text
     assert found(house, recall).overdue_at == recall.due
     assert reconcile(house.gateway).overdue_recalls == 1
+    assert is_in_order(house)
+
+
+def test_two_workers_that_see_the_same_late_answer_make_one_entry(house: House) -> None:
+    recalled(house)
+    work(house)
+    house.clock.now = the_recall(house).due
+    looks = iter(range(9))
+
+    def clock() -> datetime:
+        if next(looks) == 1:  # it has read what is late, and is about to note it
+            chase(house.gateway)
+        return house.clock.now
+
+    chase(replace(house.gateway, clock=clock))
+    assert next(looks) == 2
+    assert len(entries(house, "recall.overdue")) == 1
     assert is_in_order(house)
 
 
@@ -121,6 +140,18 @@ def test_an_answer_after_all_ends_what_was_held_because_the_recall_was_not_broug
     (resolved,) = entries(house, "hold.resolved")
     assert (resolved["resolution"], resolved["delivery"]) == ("RECALL_ANSWERED", recall.id)
     assert is_in_order(house)
+
+
+def test_an_answer_ends_no_hold_that_another_cause_has(house: House) -> None:
+    own = recalled(house)
+    work(house)
+    execute(
+        house,
+        "UPDATE referral SET state = 'held', closed_because = NULL, hold_code = 'X',"
+        " hold_text = 'x', hold_remedy = 'x', hold_owner = 'operator', hold_due = updated_at",
+    )
+    answer(house.gateway, the_recall(house).id, STOPPED, actor="operator")
+    assert referral(house, own).state is ReferralState.HELD
 
 
 def test_an_answer_leaves_a_recall_that_is_on_its_way_to_its_worker(house: House) -> None:

@@ -206,6 +206,7 @@ def test_a_delivery_on_its_way_keeps_its_referral_whatever_that_says(embedded: H
 def test_a_provider_that_reads_an_old_referral_moves_nothing(house: House) -> None:
     """What was only read goes when its time is over, and its going is still accounted for."""
     own = delivered(house)
+    register(house, to_register(number=NUMBER))  # which keeps the person, whatever else goes
     house.clock.now += 750 * DAY
     house.tokens.clear()
     house.get(f"/ServiceRequest/{own}", client="oh-one")

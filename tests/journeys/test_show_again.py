@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.erase import Authority, erase_subject
 from gateway.journey.reconcile import reconcile
+from gateway.referral.identifiers import OdsCode
+from gateway.store import gates
 from tests.builders.evidence import (
     entries,
     id_in,
@@ -24,6 +27,7 @@ from tests.builders.evidence import (
 from tests.builders.house import House
 from tests.builders.messages import (
     NHS_NUMBER,
+    PRACTICE,
     Tree,
     bars_headers,
     bars_message,
@@ -218,3 +222,18 @@ def test_the_practice_still_reads_its_own_as_it_sent_it(house: House) -> None:
     shown = read(house, own, client="gp-one")
     assert shown.get_json() == answer.get_json()
     assert shown.headers["ETag"] == 'W/"1"'
+
+
+def test_a_reading_waits_for_a_change_of_sharing_that_is_under_way(house: House) -> None:
+    """Whoever changes what a practice shares comes wholly before a reading, or wholly after it."""
+    own = brought(house)
+    house.bearer("oh-one")
+    before = entries(house, "decision.made")[-1]["epochs"]["practice"]
+    with ThreadPoolExecutor(1) as pool:
+        with house.gateway.store.transaction(house.clock.now) as tx:
+            gates.change(tx, practice=OdsCode(PRACTICE))
+            waiting = pool.submit(read, house, own)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.3)
+        assert waiting.result(timeout=20).status_code == 200
+    assert entries(house, "decision.made")[-1]["epochs"]["practice"] == before + 1

@@ -186,6 +186,7 @@ def test_what_was_over_before_for_another_reason_is_not_covered(house: House) ->
     done = posted(house)
     work(house)
     move(house, "withdrawn", OH)
+    house.clock.move(seconds=1)
     set_to(house, "secondary_sharing", "off")
     assert newest(house).covered == ()
     assert state(house, done) is ReferralState.RECALLING

@@ -59,8 +59,8 @@ class Known:
 class Change:
     """Sharing permitted or not, of an agreement, a provider or a person, from an instant.
 
-    Of one that forbids: `stops` are the referrals that may never leave again, `lists` those that
-    its acknowledgement must tell of if the provider may have them. None: not in effect yet.
+    Of one that forbids: `stops` are the referrals that may never leave again, and that its
+    acknowledgement must tell of if the provider has them. None: not in effect yet.
     """
 
     about: str
@@ -68,7 +68,6 @@ class Change:
     at: datetime
     permits: bool
     stops: frozenset[str] | None = None
-    lists: frozenset[str] = frozenset()
     is_acknowledged: bool = False
 
 
@@ -105,12 +104,14 @@ class Book:
             if each.received_at <= change.at
             and self.permits(each, before)
             and not self.permits(each, change.at)
-            and (not each.is_held or each.key in self.taken_in)
+            and self._is_at_stake(each)
         }
         change.stops = frozenset(covered)
-        change.lists = frozenset(
-            name for name, each in covered.items() if not each.recalls and not each.is_cancelled
-        )
+
+    def _is_at_stake(self, each: Known) -> bool:
+        """Whether it may still leave by itself, or is there and its provider was not told."""
+        is_over = each.is_closed or each.is_held
+        return not each.recalls and (each.key in self.taken_in or not is_over)
 
     def read(self, entry: Entry) -> None:
         """Take in one entry, in the order of the ledger."""
@@ -206,7 +207,7 @@ class Book:
             assert not covered, "16: stopped what nobody took back"
             return
         change.is_acknowledged = True
-        for name in change.lists:
+        for name in change.stops or ():
             if self.referrals[name].key in self.taken_in:
                 assert name in covered, "13: one that left is not in the acknowledgement"
                 assert covered[name].standing is not Standing.STOPPED, "13: it did arrive"

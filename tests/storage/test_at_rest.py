@@ -17,7 +17,7 @@ from tests.builders.database import every_value
 from tests.builders.evidence import id_in, take_back, work
 from tests.builders.house import House
 from tests.builders.messages import OTHER_PRACTICE, PRACTICE, bars_headers
-from tests.builders.register import register, to_register
+from tests.builders.register import register, to_register, withdraw
 from tests.builders.signed import SIGNER
 from tests.builders.subscribers import subscribed
 from tests.builders.witnesses import grow, near, notary_of
@@ -31,7 +31,7 @@ def test_nothing_of_a_patient_stands_in_any_column_in_clear(house: House, tmp_pa
     work(house)
     assert take_back(house, id_in(accepted.headers["Location"])).status_code == 200
     work(house)
-    register(house, to_register("the-canarys", number=NUMBER))
+    withdraw(house, register(house, to_register("the-canarys", number=NUMBER)))
     put_in_force(house.gateway)
     load_answer(f"{NUMBER},".encode(), b"", house.clock.now, house.gateway)
     body = {"value": "off"}

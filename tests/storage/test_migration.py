@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, text
+from sqlalchemy import DateTime, Engine, MetaData, Table, select, text
 
 from gateway.referral.directory import Switch
 from gateway.referral.identifiers import OdsCode
@@ -17,6 +17,7 @@ from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Store, make_engine
 from gateway.store.schema import migrations, require_current_schema, upgrade
 from gateway.store.sharing import all_agreement_events, all_switch_events
+from gateway.store.tables import recall
 from gateway.store.vault import Vault
 from tests.postgres import PostgresServer
 
@@ -192,6 +193,46 @@ def test_a_switch_that_a_later_version_left_out_is_off_from_then_on(
     with store.reading() as view:
         events = sorted(all_switch_events(view), key=lambda event: event.seq)
     assert [(e.value.value, e.effective_at) for e in events] == [("on", day(0)), ("off", day(3))]
+
+
+FILLED: dict[type[Any], Any] = {str: "x", int: 1, bytes: b"x", bool: False}
+
+
+def insert(engine: Engine, name: str, **told: Any) -> None:
+    """Insert a row of which only some columns matter."""
+    with engine.begin() as connection:
+        table = Table(name, MetaData(), autoload_with=connection)
+        row = {
+            column.name: START
+            if isinstance(column.type, DateTime)
+            else FILLED[column.type.python_type]
+            for column in table.c
+            if not column.nullable
+        }
+        connection.execute(table.insert().values(row | told))
+
+
+def test_a_recall_of_the_first_release_is_told_what_it_is_for(old: Engine, store: Store) -> None:
+    insert(old, "person", handle="h")
+    insert(old, "referral", id="r", subject="h", state="delivered")
+    for name, kind, state, more in (
+        ("d1", "referral", "delivered", {"service": "s1"}),
+        ("c1", "recall", "delivered", {"service": "s1", "reason": "CANCELLED"}),
+        ("d2", "referral", "delivered", {"service": "s2"}),
+        ("c2", "recall", "queued", {"service": "s2", "reason": "CANCELLED"}),
+        ("d3", "referral", "delivered", {"service": "s3"}),
+    ):
+        insert(old, "delivery", id=name, kind=kind, referral="r", state=state, **more)
+    before = datetime.now(UTC)
+    upgrade(old)
+    with old.connect() as connection:
+        rows = connection.execute(select(recall).order_by(recall.c.id)).all()
+    assert [(r.id, r.recalled, r.cause, r.sent_at) for r in rows] == [
+        ("c1", "d1", "CANCELLED", START),
+        ("c2", "d2", "CANCELLED", None),
+    ]
+    assert all(r.due >= before + timedelta(days=2) for r in rows)
+    assert all(r.answer is None for r in rows)
 
 
 def test_a_database_without_agreements_is_brought_up_to_date(old: Engine, store: Store) -> None:

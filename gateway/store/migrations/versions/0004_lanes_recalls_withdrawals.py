@@ -1,7 +1,7 @@
 """Lanes to each endpoint, what recalls are for, and withdrawals with what each covers."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_RECALL_DUE = timedelta(days=2)
 
 
 def upgrade() -> None:
@@ -64,7 +65,37 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_recall_answered_at_due"), "recall", ["answered_at", "due"], unique=False
     )
+    _tell_what_recalls_are_for()
     _make_withdrawals()
+
+
+def _tell_what_recalls_are_for() -> None:
+    """Give each recall that was queued before a row; its provider has as long as for a new one."""
+    names = ("id", "kind", "referral", "service", "state", "reason")
+    told, brought = (
+        sa.table("delivery", *map(sa.column, names), sa.column("updated_at", Instant())).alias(name)
+        for name in ("told", "brought")
+    )
+    is_same = sa.and_(brought.c.referral == told.c.referral, brought.c.service == told.c.service)
+    recall = sa.table(
+        "recall",
+        *(sa.column(name) for name in ("id", "recalled", "cause")),
+        *(sa.column(name, Instant()) for name in ("due", "sent_at")),
+    )
+    due = datetime.now(UTC) + _RECALL_DUE
+    rows = (
+        sa.select(
+            told.c.id,
+            brought.c.id,
+            sa.func.coalesce(told.c.reason, "CANCELLED"),
+            sa.literal(due, Instant()),
+            sa.case((told.c.state == "delivered", told.c.updated_at)),
+        )
+        .join(brought, sa.and_(is_same, brought.c.kind == "referral"))
+        .where(told.c.kind == "recall")
+    )
+    names_here = ["id", "recalled", "cause", "due", "sent_at"]
+    op.get_bind().execute(sa.insert(recall).from_select(names_here, rows))
 
 
 def _make_withdrawals() -> None:
