@@ -14,7 +14,7 @@ from datetime import datetime
 from gateway.errors import AheadOfListError
 from gateway.journey.disclose import Question, record_shown
 from gateway.journey.gateway import Gateway
-from gateway.journey.look_up import Hop, hop_of, shown_of
+from gateway.journey.look_up import Hop, hops_of, shown_of
 from gateway.journey.reconcile_ledger import Fault
 from gateway.ledger.kinds import Interaction
 from gateway.referral.identifiers import DeliveryId
@@ -100,12 +100,10 @@ def _numbered(view: Reading, found: Sequence[FeedEvent]) -> Iterator[Numbered]:
     for event in found:
         if event.delivery is not None:
             of_each.setdefault(event.delivery, []).append(event)
+    found_here = deliveries.of_ids(view, of_each.keys())
+    hops = {each.id: each for each in hops_of(view, found_here)}
     for delivery_id, own in of_each.items():
-        delivery = deliveries.find(view, delivery_id)
-        if delivery is None:
-            msg = "an event names a delivery that is there"
-            raise AssertionError(msg)
-        yield Numbered(hop_of(view, delivery), tuple(own))
+        yield Numbered(hops[delivery_id], tuple(own))
 
 
 def feed_faults(view: Reading) -> Iterator[Fault]:

@@ -4,7 +4,7 @@ What enters: who asks, and for what. What leaves: referrals, deliveries and mess
 about who sees what are conditions of the query, never a filter over its result.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,6 +64,15 @@ def hop_of(view: Reading | Transaction, delivery: Delivery) -> Hop:
         delivery=delivery,
         recall=recalls.find(view, delivery.id) if is_recall else None,
     )
+
+
+def hops_of(view: Reading, found: Sequence[Delivery]) -> Iterator[Hop]:
+    """Put many together likewise. The view must be one moment."""
+    wanted = {each.referral for each in found}
+    of_each = {each.id: each for each in referrals.everyone(view, wanted)}
+    told = {each.id: each for each in recalls.of_ids(view, [each.id for each in found])}
+    for each in found:
+        yield Hop(of_each[each.referral], each, told.get(each.id))
 
 
 def service_is_known(service: DosServiceId, gateway: Gateway) -> bool:
@@ -228,7 +237,7 @@ def own_hops(
 
     A provider sees what it was told of. A practice sees its referrals and all their deliveries.
     """
-    with gateway.store.reading() as view:
+    with gateway.store.reading(as_one_moment=True) as view:
         owned = deliveries.owned_by(
             view, sender.ods, since=since, before=before, after=after, limit=limit
         )
@@ -238,7 +247,7 @@ def own_hops(
         asked = referrals.placed_by(
             view, sender.ods, since=since, before=before, after=after, limit=limit
         )
-        hops = {each.id: hop_of(view, each) for each in [*owned, *placed]}
+        hops = {each.id: each for each in hops_of(view, [*owned, *placed])}
         everything: Sequence[Hop] = [*hops.values(), *(Hop(r, None) for r in asked)]
     found = sorted(everything, key=lambda hop: (hop.moved_at, hop.id))[:limit]
     place = after[0] if after else None

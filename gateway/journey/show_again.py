@@ -89,7 +89,7 @@ def _held_still(tx: Transaction, brought: Delivery) -> Referral | None:
     present = referrals.find(tx, brought.referral)
     if present is None:
         return None
-    gates.hold(tx, practice=present.practice, recipient=brought.provider, subject=present.subject)
+    gates.hold(tx, present.id, recipient=brought.provider)
     delivery = deliveries.lock(tx, brought.id)
     present = referrals.hold_still(tx, brought.referral)
     has_it = delivery.state is DeliveryState.DELIVERED

@@ -180,10 +180,13 @@ def _has_any(tx: Transaction, of: Withdrawal) -> bool:
 
 
 def _stop_live(tx: Transaction, gateway: Gateway, of: Withdrawal) -> None:
-    """Step 1: stop what waits; note what may be on its way."""
+    """Step 1: stop what waits; note what may be on its way.
+
+    So too where its sender took it back meanwhile: the attempt under way may still send.
+    """
     for found in withdrawals.candidates(tx, of, live=True):
         each, present = deliveries.hold_still(tx, found.id)
-        if each.state not in withdrawals.LIVE or present.is_cancelled:
+        if each.state not in withdrawals.LIVE:
             continue
         try:
             ruling = _ruled(tx, gateway, present, each, now(tx))

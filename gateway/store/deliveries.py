@@ -232,6 +232,12 @@ def find(view: Reading | Transaction, delivery_id: DeliveryId) -> Delivery | Non
     return read(row) if row else None
 
 
+def of_ids(view: Reading, ids: Collection[DeliveryId]) -> list[Delivery]:
+    """Read some deliveries."""
+    rows = view.connection.execute(select(delivery).where(delivery.c.id.in_(ids)))
+    return [read(row) for row in rows]
+
+
 def find_receipt(view: Reading | Transaction, receipt: str) -> Delivery | None:
     """Read the delivery that a transport knows by this name; None if there is none."""
     row = view.connection.execute(select(delivery).where(delivery.c.receipt == receipt)).first()

@@ -8,7 +8,7 @@ somebody else has moved since.
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from gateway.referral.model import Delivery, Referral
 from gateway.store import referrals
@@ -17,13 +17,13 @@ from gateway.store.tables import delivery, person, referral
 from gateway.store.vault import Vault
 
 _TOGETHER = delivery.join(referral, referral.c.id == delivery.c.referral)
-_LEASED = (
+_LEASED: Select[Any] = (
     select(*referrals.COLUMNS, delivery.c.version.label("delivery_version"))
     .select_from(_TOGETHER)
     .where(delivery.c.id == bindparam("of_id"))
     .with_for_update(of=[delivery, referral])
 )
-_WITH_BODY = (
+_WITH_BODY: Select[Any] = (
     select(
         *referrals.COLUMNS,
         delivery.c.version.label("delivery_version"),
@@ -58,13 +58,13 @@ class Leased:
 
 def hold_still(tx: Transaction, claimed: Delivery) -> Referral | None:
     """Lock a delivery and then its referral; None: somebody has moved the delivery since."""
-    row: Row[Any] = tx.connection.execute(_LEASED, {"of_id": claimed.id}).one()
+    row = tx.connection.execute(_LEASED, {"of_id": claimed.id}).one()
     return referrals.read(row) if row.delivery_version == claimed.version else None
 
 
 def hold_with_body(tx: Transaction, claimed: Delivery) -> Leased | None:
     """Do the same, and read what was received with it; the person's key is met on the way."""
-    row: Row[Any] = tx.connection.execute(_WITH_BODY, {"of_id": claimed.id}).one()
+    row = tx.connection.execute(_WITH_BODY, {"of_id": claimed.id}).one()
     if row.delivery_version != claimed.version:
         return None
     tx.wrapped_keys[row.subject] = row.key_of_person

@@ -1,6 +1,6 @@
 """Recalls: what each is about, until when its provider is to answer, and what it answered."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,6 +23,12 @@ def find(view: Reading | Transaction, recall_id: DeliveryId) -> Recall | None:
     """Read one recall by its own id."""
     row = view.connection.execute(select(table).where(table.c.id == recall_id)).one_or_none()
     return _recall(row) if row else None
+
+
+def of_ids(view: Reading, ids: Collection[DeliveryId]) -> list[Recall]:
+    """Read some recalls by their own ids."""
+    rows = view.connection.execute(select(table).where(table.c.id.in_(ids)))
+    return [_recall(row) for row in rows]
 
 
 def of_deliveries(

@@ -1,6 +1,6 @@
 """Referrals: the rows that make an accepted referral durable, and its reading back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -246,11 +246,12 @@ class Search:
     limit: int = 50
 
 
-def everyone(view: Reading) -> Iterator[Referral]:
-    """Stream all referrals, by id. The view must be one moment."""
-    rows = view.connection.execution_options(yield_per=1000).execute(
-        select(*COLUMNS).order_by(referral.c.id)
-    )
+def everyone(view: Reading, ids: Collection[str] | None = None) -> Iterator[Referral]:
+    """Stream all referrals, or those of some ids, by id. The view must be one moment."""
+    query = select(*COLUMNS).order_by(referral.c.id)
+    if ids is not None:
+        query = query.where(referral.c.id.in_(ids))
+    rows = view.connection.execution_options(yield_per=1000).execute(query)
     for row in rows:
         yield read(row)
 

@@ -96,7 +96,7 @@ class _Place:
             waiting.append(Waiting(service=service, body=body, due=due))
         return fill_outbox(gateway, waiting)
 
-    def await_arrived(self, keys: Sequence[str], *, seconds: float = 15) -> dict[str, float]:
+    def await_arrived(self, keys: Sequence[str], *, seconds: float = 60) -> dict[str, float]:
         """Wait until the receiver has answered all of these."""
         wanted = set(keys)
         until(lambda: wanted <= self.receiver.arrived().keys(), seconds=seconds, every=0.2)

@@ -8,8 +8,7 @@ idempotency key in once.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -47,7 +46,7 @@ class Fate(StrEnum):
 TAKEN_IN = (Fate.ARRIVES, Fate.NO_REPLY)
 
 
-class Lost(BaseException):  # noqa: N818  # no error of the program: its process is gone
+class Lost(BaseException):  # no error of the program: its process is gone
     """The process of a walk died."""
 
 
@@ -133,6 +132,13 @@ class Stage:
     is_deaf_to_deadlines: bool = False
     _own: threading.local = field(default_factory=threading.local)
 
+    def begin_again(self) -> None:
+        """Forget all that happened; the database is another by now."""
+        self.arrivals.clear()
+        self.taken_in.clear()
+        self.house.tokens.clear()
+        self.house.clock.now = START
+
     def walk(self, act: Callable[[], object], fate: Fate = Fate.ARRIVES) -> Walk:
         return Walk(self, act, fate)
 
@@ -156,7 +162,7 @@ class Stage:
     def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         """The provider, and the line to it, which lets no byte out after the deadline."""
         self.stop("sending")
-        fate: Fate = getattr(self._own, "walk", None) and self._own.walk.fate or Fate.ARRIVES
+        fate: Fate = (getattr(self._own, "walk", None) and self._own.walk.fate) or Fate.ARRIVES
         if self.passed() >= deadline and not self.is_deaf_to_deadlines:
             msg = "too late"
             raise LeaseEndedError(msg)
@@ -209,8 +215,7 @@ class StoppingWriter(FhirTransaction):
         return super().write(message, referral, delivery, endpoint)
 
 
-@contextmanager
-def staged(house: House, **changed: object) -> Iterator[Stage]:
+def staged(house: House, **changed: object) -> Stage:
     """Put a house on a stage: whoever walks there meets its clocks and its provider."""
     stage = Stage(house)
 
@@ -231,7 +236,7 @@ def staged(house: House, **changed: object) -> Iterator[Stage]:
         max_body_bytes=house.settings.max_body_bytes,
     )
     stage.house = replace(house, gateway=gateway, app=app, web=app.test_client())
-    yield stage
+    return stage
 
 
 def deciding_slowly(stage: Stage, gateway: Gateway) -> Gateway:

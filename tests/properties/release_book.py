@@ -59,7 +59,7 @@ class Known:
 class Change:
     """Sharing permitted or not, of an agreement, a provider or a person, from an instant.
 
-    Of one that forbids: `stops` are the referrals that may never leave again, and that its
+    Of one that forbids: `stops` are the referrals that may never leave again by it, and that its
     acknowledgement must tell of if the provider has them. None: not in effect yet.
     """
 
@@ -98,10 +98,12 @@ class Book:
 
     def _take_effect(self, change: Change) -> None:
         before = change.at - _JUST_BEFORE
+        earlier = frozenset().union(*(each.stops or () for each in self.changes))
         covered = {
             name: each
             for name, each in self.referrals.items()
-            if each.received_at <= change.at
+            if name not in earlier
+            and each.received_at <= change.at
             and self.permits(each, before)
             and not self.permits(each, change.at)
             and self._is_at_stake(each)

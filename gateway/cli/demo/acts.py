@@ -1,14 +1,16 @@
-"""What a practice does beside posting a sample: in the consent register, and on an agreement.
+"""What happens beside posting a sample: in the consent register, on an agreement, to a recall.
 
 What enters: a running demo and the sample that it goes with. What leaves: in which ways an act
 did not go as it should; nothing where it did. Each goes in by the doors that a practice's own
-system uses. An act that an earlier run in the same folder left half done is done again.
+system uses, or its provider's. An act that an earlier run in the same folder left half done is done again.
 """
 
+import json
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import assert_never
 
@@ -18,10 +20,19 @@ from gateway.cli.demo.samples import CONSENT_NAME, CONSENT_SYSTEM, Act, Sample, 
 from gateway.cli.demo.setting import COMMISSIONER, client_of
 from gateway.cli.demo.start import SHARING_BASE, Demo
 from gateway.fhir.json_text import read_json, write_json
+from gateway.fhir.task import ANSWER_SYSTEM
 from gateway.fhir.text import FHIR_JSON
 from gateway.referral.directory import AgreementStatus
 from gateway.referral.json import JsonObject, child, objects, string, strings
+from gateway.referral.lifecycle import DeliveryState, TaskStatus
 from gateway.referral.notices import NoticeKind, NoticeState
+from gateway.referral.withdrawals import RecallAnswer, Standing
+
+_WITHDRAWN = "CONSENT_WITHDRAWN"
+"""Why a recall is made where a patient took the consent back."""
+_PATIENCE = timedelta(seconds=20)
+"""How long the word of a recall may take to its provider."""
+_LOOK_AGAIN = timedelta(milliseconds=200)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +68,14 @@ class _Practice:
         client = client_of(self.sample.practice)
         return self.demo.call(method, path, client=client, base=SHARING_BASE)
 
+    def withdrawal(self) -> JsonObject:
+        """Return what became of the newest withdrawal of the Consent; nothing where there is none."""
+        own = string(self.held() or {}, "id")
+        found = objects(read_json(self.ask("GET", f"/withdrawals?about={own}").content), "entries")
+        if not found:
+            return {}
+        return read_json(self.ask("GET", f"/withdrawals/{string(found[0], 'id')}").content)
+
     def held(self) -> JsonObject | None:
         """Return the Consent as the register holds it, or nothing."""
         path = f"/Consent?identifier={CONSENT_SYSTEM}|{CONSENT_NAME}"
@@ -80,6 +99,8 @@ def carry_out(act: Act, sample: Sample, demo: Demo, file: Path) -> Iterator[str]
             yield from _record(practice)
         case Act.WITHDRAW_CONSENT:
             yield from _withdraw(practice)
+        case Act.ANSWER_RECALL:
+            yield from _answer_recall(practice)
         case Act.WITHDRAW_AGREEMENT:
             yield from _move(practice, "withdraw", to=AgreementStatus.WITHDRAWN)
             yield from _amiss_with_notice(practice, NoticeState.DRAFTED)
@@ -88,6 +109,11 @@ def carry_out(act: Act, sample: Sample, demo: Demo, file: Path) -> Iterator[str]
             yield from _amiss_with_notice(practice, NoticeState.REINSTATED)
         case _:
             assert_never(act)
+
+
+def withdrawal_of(sample: Sample, demo: Demo) -> JsonObject:
+    """Return what became of the newest withdrawal of the Consent in the register."""
+    return _Practice(sample=sample, demo=demo, file=Path()).withdrawal()
 
 
 def _record(practice: _Practice) -> Iterator[str]:
@@ -116,6 +142,52 @@ def _change(practice: _Practice, held: JsonObject, changed: JsonObject) -> Itera
     answer = practice.send("PUT", path, changed, If_Match=f'W/"{version}"')
     if answer.status_code != requests.codes.ok:
         yield f"changing the Consent: HTTP {answer.status_code}"
+
+
+def _answer_recall(practice: _Practice) -> Iterator[str]:
+    """Answer as the provider; see that the practice is told what became of each delivery."""
+    deadline = time.monotonic() + _PATIENCE.total_seconds()
+    while (task := _open_recall(practice)) is None:
+        if time.monotonic() > deadline:
+            yield "the provider was not told of a recall in time"
+            return
+        time.sleep(_LOOK_AGAIN.total_seconds())
+    version = string(child(task, "meta") or {}, "versionId")
+    said: JsonObject = {"coding": [{"system": ANSWER_SYSTEM, "code": RecallAnswer.STOPPED.value}]}
+    steps: list[JsonObject] = [
+        {"op": "replace", "path": "/status", "value": TaskStatus.COMPLETED.value},
+        {"op": "replace", "path": "/businessStatus", "value": said},
+    ]
+    answer = practice.demo.call(
+        "PATCH",
+        f"/Task/{string(task, 'id')}",
+        client=client_of(practice.sample.service),
+        headers={"Content-Type": "application/json-patch+json", "If-Match": f'W/"{version}"'},
+        data=json.dumps(steps).encode(),
+    )
+    if answer.status_code != requests.codes.ok:
+        yield f"answering the recall: HTTP {answer.status_code}"
+    covered = objects(practice.withdrawal(), "deliveries")
+    answers = [string(child(each, "recall") or {}, "answer") for each in covered]
+    standings = sorted(string(each, "standing") or "" for each in covered)
+    if standings != [Standing.DELIVERED, Standing.STOPPED] or RecallAnswer.STOPPED not in answers:
+        yield f"of what the withdrawal covers, {standings} is told, and {answers} as answers"
+
+
+def _open_recall(practice: _Practice) -> JsonObject | None:
+    """Find, in the provider's own list, a recall that it has and has not answered."""
+    client = client_of(practice.sample.service)
+    answer = practice.demo.call("GET", "/Task?_since=0&_count=200", client=client)
+    for each in objects(read_json(answer.content), "entry"):
+        task = child(each, "resource") or {}
+        codes = {
+            string(coding, "code")
+            for concept in (child(task, "businessStatus") or {}, *objects(task, "reasonCode"))
+            for coding in objects(concept, "coding")
+        }
+        if codes == {DeliveryState.DELIVERED.value, _WITHDRAWN}:
+            return task
+    return None
 
 
 def _move(practice: _Practice, verb: str, *, to: AgreementStatus) -> Iterator[str]:

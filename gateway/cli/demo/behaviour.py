@@ -8,12 +8,13 @@ from enum import StrEnum
 class Mode(StrEnum):
     """What happens to a transaction that comes in.
 
-    The first five take nothing in; the last three take it in, then spoil the answer.
+    The first six take nothing in; the last three take it in, then spoil the answer.
     """
 
     OK = "ok"
     ERROR = "500"
     BUSY = "503"
+    FULL = "429"
     UNWILLING = "422"
     HANG = "hang"
     REDIRECT = "redirect"

@@ -182,7 +182,9 @@ def _shown(behaviour: Behaviour) -> JsonObject:
 
 
 def _busy(behaviour: Behaviour) -> flask.Response:
-    response = _outcome(503, IssueCode.TRANSIENT, "Too busy for now.")
+    """Take nothing now: 429 says for certain that nothing was kept, 503 does not."""
+    status = int(behaviour.mode.value)
+    response = _outcome(status, IssueCode.TRANSIENT, "Too busy for now.")
     if behaviour.retry_after is not None:
         response.headers["Retry-After"] = str(behaviour.retry_after)
     return response
@@ -226,6 +228,7 @@ def _not_json(_response: flask.Response) -> flask.Response:
 _INSTEAD: dict[Mode, Callable[[Behaviour], flask.Response]] = {
     Mode.ERROR: lambda _: _outcome(500, IssueCode.EXCEPTION, "Something went wrong."),
     Mode.BUSY: _busy,
+    Mode.FULL: _busy,
     Mode.UNWILLING: lambda _: _outcome(422, IssueCode.BUSINESS_RULE, "This is not for us."),
     Mode.HANG: _hang,
     Mode.REDIRECT: _redirect,

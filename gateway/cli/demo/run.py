@@ -16,12 +16,14 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from gateway.cli.demo.acts import withdrawal_of
 from gateway.cli.demo.folder import SAMPLES_FOLDER
 from gateway.cli.demo.processes import run_gateway, tail
 from gateway.cli.demo.samples import SAMPLES, Ending
 from gateway.cli.demo.show import console_for_results, how_to_take_part, table_of
 from gateway.cli.demo.start import Demo, start_demo
 from gateway.cli.demo.watch import Seen, Walk, received_in_all
+from gateway.referral.json import string
 
 _LOOK_AGAIN = timedelta(milliseconds=500)
 _CHECKS = (
@@ -33,6 +35,8 @@ _CHECKS = (
 """The commands that prove what was done; files go into the demo's folder."""
 _EXPLAINED = "another-provider"
 """The sample that `gateway consent explain` is shown with."""
+_RECALLED = "recalled"
+"""The sample after which the withdrawal is shown that made a recall."""
 
 
 def run_demo(folder: Path | None, *, once: bool) -> int:
@@ -40,7 +44,7 @@ def run_demo(folder: Path | None, *, once: bool) -> int:
 
     1. Start gateway, worker and neighbours, in the folder or in one that is removed.
     2. Post every sample, follow each to its end, and show what became of them; ask the rules
-       why one of them is held.
+       why one of them is held, and what became of what a withdrawal covers.
     3. Once: run the gateway's own checks. Otherwise: say where everything listens, and wait
        for Ctrl-C.
     4. Stop everything.
@@ -78,9 +82,13 @@ def _walk_all(demo: Demo, progress: Console) -> bool:
     good = sum(each.is_as_expected for each in seen)
     results.print(f"{good} of {len(seen)} samples ended as expected")
     is_good = _is_tally_right(demo, before, seen, results) and good == len(seen)
-    held = next(each for each in seen if each.sample.name == _EXPLAINED)
+    held, recalled = (
+        next(each for each in seen if each.sample.name == name) for name in (_EXPLAINED, _RECALLED)
+    )
     asked = ("consent", "explain", held.reference or "")
     is_good = _is_shown(demo, *asked, about=f" ({held.sample.title})") and is_good
+    withdrawn = ("withdrawal", "show", string(withdrawal_of(recalled.sample, demo), "id") or "")
+    is_good = _is_shown(demo, *withdrawn, about=" (The consent withdrawn above)") and is_good
     if not is_good:
         for child in demo.children:
             progress.print(

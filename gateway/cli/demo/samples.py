@@ -59,10 +59,11 @@ class Ending(StrEnum):
 
 
 class Act(StrEnum):
-    """What a practice does beside posting a sample."""
+    """What a practice, or its provider, does beside posting a sample."""
 
     RECORD_CONSENT = "record the Consent in the register"
     WITHDRAW_CONSENT = "withdraw the Consent in the register"
+    ANSWER_RECALL = "let the provider answer the recall that this withdrawal made"
     WITHDRAW_AGREEMENT = "withdraw from the agreement with the provider"
     REINSTATE_AGREEMENT = "reinstate the agreement with the provider"
 
@@ -364,6 +365,11 @@ SAMPLES: tuple[Sample, ...] = (
         _FORM, name="withdrawn", title="That consent withdrawn while the next waits",
         person=people.JONAH, edit=edits.without_consent, meanwhile=Act.WITHDRAW_CONSENT,
         expected=Expected(status=201, ending=Ending.CLOSED, reason="CONSENT_WITHDRAWN"),
+    ),
+    replace(
+        _FORM, name="recalled", title="The provider answers its recall; one more is sent",
+        person=people.JONAH, edit=edits.without_consent, before=Act.ANSWER_RECALL,
+        expected=Expected(status=403, ending=Ending.REFUSED, reason="NO_PATIENT_CONSENT"),
     ),
     replace(
         _FORM, name="agreement-withdrawn", title="The practice withdraws its agreement",

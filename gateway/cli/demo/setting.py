@@ -187,14 +187,14 @@ ACCOUNTS = (
         ods=OH.ods,
         name=OH.name,
         algorithm="ES384",
-        scopes=(Scope.TASK_READ,),
+        scopes=(Scope.TASK_READ, Scope.TASK_UPDATE),
     ),
 )
 
 
-def client_of(practice: Practice) -> str:
-    """Return the client that acts for a practice."""
-    return next(each.id for each in ACCOUNTS if each.ods == practice.ods)
+def client_of(organisation: Practice | Neighbour) -> str:
+    """Return the client that acts for a practice, or for a provider that has one."""
+    return next(each.id for each in ACCOUNTS if each.ods == organisation.ods)
 
 
 def directory_file(

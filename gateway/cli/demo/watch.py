@@ -17,6 +17,7 @@ from pathlib import Path
 import requests
 
 from gateway.cli.demo.acts import carry_out
+from gateway.cli.demo.behaviour import Mode
 from gateway.cli.demo.received import differences_in
 from gateway.cli.demo.samples import (
     Act,
@@ -137,7 +138,7 @@ class Walk:
         if sample.meanwhile is None:
             yield
             return
-        self.demo.ask_neighbour(*path, json={"mode": "503"})
+        self.demo.ask_neighbour(*path, json={"mode": Mode.FULL.value})
         try:
             yield
         finally:
