@@ -76,8 +76,9 @@ def read_feed(sender: Sender, since: int | datetime, limit: int, gateway: Gatewa
         newest = feeds.size(view, sender.ods)
         if after > newest:
             msg = (
-                f"the list has {newest} events and you have seen {after}: it was brought back from"
-                " an older copy, or the number is of another list. Begin again at _since=0"
+                f"the list has {newest} events, and you say that you have seen more: it was brought"
+                " back from an older copy, or the number is of another list. Begin again at"
+                " _since=0"
             )
             raise AheadOfListError(msg)
         tasks = tuple(_numbered(view, found))

@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import socket
+import sys
 import threading
 import traceback
 from collections import Counter
@@ -33,6 +34,10 @@ _T = TypeVar("_T")
 CHORES: Sequence[Callable[[Gateway], object]] = (end_overdue, go_on, chase)
 """What is due from time to time, whichever worker does it."""
 CHORES_EVERY = timedelta(seconds=5)
+_TURN = timedelta(milliseconds=0.5)
+"""How long one thread may hold the interpreter while another one waits for it. Python's own is
+5 ms, and what holds the ledger's head would wait for so long, and hold everybody up, at each of
+its answers from the database."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +74,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the threads."""
+        sys.setswitchinterval(_TURN.total_seconds())
         for thread in self._threads:
             thread.start()
 

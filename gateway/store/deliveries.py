@@ -23,7 +23,7 @@ from gateway.errors import MovedMeanwhileError
 from gateway.referral.identifiers import DeliveryId, EndpointId, OdsCode, ReferralId, ServiceId
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, Reached, move_delivery
 from gateway.referral.model import Delivery, Referral
-from gateway.store import referrals
+from gateway.store import referrals, versioned
 from gateway.store.engine import Reading, Transaction
 from gateway.store.feeds import is_told_of
 from gateway.store.tables import delivery, referral
@@ -189,12 +189,7 @@ def change(tx: Transaction, present: Delivery, changed: Delivery) -> None:
     """
     if changed.state is not present.state:
         move_delivery(present.state, changed.state)
-    done = tx.connection.execute(
-        update(delivery)
-        .where(delivery.c.id == present.id, delivery.c.version == present.version)
-        .values(_row(changed) | {"version": present.version + 1, "updated_at": tx.at})
-    )
-    if done.rowcount != 1:
+    if not versioned.write(tx, delivery, present.id, present.version, _row(changed)):
         msg = "the delivery was moved by somebody else at the same moment"
         raise MovedMeanwhileError(msg)
 

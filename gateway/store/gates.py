@@ -37,6 +37,13 @@ _HOLD = (
     .order_by(gate.c.kind, gate.c.key)
     .with_for_update(read=True, of=gate)
 )
+_MAKE_LAST: dict[str, Any] = {
+    name: insert(gate)
+    .values(kind="subject", key=bindparam("subject"), epoch=0)
+    .on_conflict_do_nothing()
+    .returning(gate.c.epoch)
+    for name, insert in _INSERTS.items()
+}
 _WHOSE = select(referral.c.practice, referral.c.subject).where(
     referral.c.id == bindparam("of_referral")
 )
@@ -79,9 +86,8 @@ def hold(tx: Transaction, referral_id: ReferralId, *, recipient: OdsCode) -> Epo
 
 def _make_last(tx: Transaction, subject: Handle) -> bool:
     """Make the gate that comes last, and so hold it; tell whether nobody had made it yet."""
-    make = _INSERTS[tx.connection.dialect.name](gate).values(kind="subject", key=subject, epoch=0)
-    made = make.on_conflict_do_nothing().returning(gate.c.epoch)
-    return tx.connection.execute(made).first() is not None
+    make = _MAKE_LAST[tx.connection.dialect.name]
+    return tx.connection.execute(make, {"subject": subject}).first() is not None
 
 
 def _make_all(tx: Transaction, named: Mapping[str, str]) -> None:

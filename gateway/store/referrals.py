@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, insert, or_, select
 
 from gateway.errors import IllegalMoveError, MovedMeanwhileError, NotFoundError
 from gateway.referral.identifiers import (
@@ -20,6 +20,7 @@ from gateway.referral.identifiers import (
 )
 from gateway.referral.lifecycle import SENT_IN, ReferralState, RequestStatus, move_referral
 from gateway.referral.model import ANY_SYSTEM, Door, Envelope, Hold, Identifier, Referral
+from gateway.store import versioned
 from gateway.store.engine import Reading, Transaction
 from gateway.store.tables import referral, referral_change, referral_identifier
 from gateway.store.vault import Vault
@@ -70,12 +71,7 @@ def change(tx: Transaction, present: Referral, changed: Referral) -> None:
         if changed.is_cancelled and changed.state in SENT_IN:
             msg = "a referral that its sender took back is not sent"
             raise IllegalMoveError(msg)
-    done = tx.connection.execute(
-        update(referral)
-        .where(referral.c.id == present.id, referral.c.version == present.version)
-        .values(_standing(changed) | {"version": present.version + 1, "updated_at": tx.at})
-    )
-    if done.rowcount != 1:
+    if not versioned.write(tx, referral, present.id, present.version, _standing(changed)):
         msg = "the referral was moved by somebody else at the same moment"
         raise MovedMeanwhileError(msg)
 

@@ -191,11 +191,14 @@ def candidates(
         view: where to read.
         concerned: narrows them by practice, recipient and person.
         live: those that wait or are under way; else those that arrived, or may have, and whose
-            provider was not told yet.
+            provider had not been told before.
         but: not these.
     """
+    brought = delivery.alias("brought")
     told = exists().where(
-        delivery.c.id == recall.c.recalled,
+        recall.c.recalled == delivery.c.id,
+        brought.c.id == recall.c.id,
+        brought.c.created_at < concerned.withdrawn_at,
     )
     reached = and_(
         or_(delivery.c.state == DeliveryState.DELIVERED, delivery.c.may_have_arrived),

@@ -235,6 +235,47 @@ def recall_refused(house: House) -> list[Any]:
     return [sent, back, house.get(f"/Task/{own}")]
 
 
+def pulled(house: House) -> list[Any]:
+    """By the provider: its list, what was brought to it, and what was taken back since."""
+    sent = house.post("/ServiceRequest", canary_referral())
+    own = id_in(sent.headers["Location"])
+    work(house)
+    asked = {"client": "oh-one", "_count": "200"}
+    pages = [house.get("/Task", _since=since, **asked) for since in ("0", NUMBER, FAMILY)]
+    read = house.get(f"/ServiceRequest/{own}", client="oh-one")
+    take_back(house, own)
+    again = [house.get(f"/ServiceRequest/{own}", client="oh-one")]
+    for entry in house.get("/Task", client="oh-one", _count="200").get_json()["entry"]:
+        if entry["resource"]["code"]["coding"][0]["code"] == "abort":
+            again += answered(house, entry["resource"])
+    work(house)
+    return [sent, *pages, read, *again]
+
+
+def answered(house: House, task: Any) -> list[Any]:
+    """An answer to a recall, wrongly and well, in words that name the patient."""
+    path, system = f"/Task/{task['id']}", "https://fhir.referral-gateway.example/CodeSystem"
+    etag = house.get(path, client="oh-one").headers["ETag"]
+    kept = task | {
+        "status": "rejected",
+        "businessStatus": {"coding": [{"system": f"{system}/recall-answer", "code": "retained"}]},
+        "statusReason": {
+            "coding": [{"system": f"{system}/retention-ground", "code": "other"}],
+            "text": f"{GIVEN} {FAMILY}, {NUMBER}",
+        },
+    }
+    wrong = task | {"status": "rejected", "statusReason": {"text": FAMILY}, "description": NUMBER}
+    unclear = kept | {"businessStatus": {"text": FAMILY}}
+    return [
+        house.put(path, wrong, client="oh-one", If_Match=etag),
+        house.put(path, unclear, client="oh-one", If_Match=etag),
+        house.put(path, kept, client="oh-one", If_Match=FAMILY),
+        house.put(path, kept, client="oh-one", If_Match=etag),
+        house.put(f"/Task/{NUMBER}", kept, client="oh-one", If_Match=etag),
+        house.get(path),
+    ]
+
+
 def dead_letter(house: House) -> list[Any]:
     sent = house.post("/ServiceRequest", canary_referral())
     house.destination.failures.append(DestinationUnreachableError("nobody"))
@@ -409,6 +450,7 @@ WALKS: dict[str, Walk] = {
     "provider-refused": delivered(DestinationRefusedError("no", status=422)),
     "damaged": damaged,
     "replayed": replayed,
+    "pulled-and-answered": pulled,
     "search": search(**{"patient:identifier": f"{NHS}|{NUMBER}", "_count": "1"}),
     "search-by-identifier": search(identifier=f"{NHS}|{NUMBER}"),
     "search-wrong": search(**{"patient:identifier": FAMILY}),

@@ -373,6 +373,7 @@ ON_BOTH = (
     "decision-altered", "version-lost", "delivery-ended-otherwise", "notice-letter-altered",
     "checkpoint-altered", "gate-set-back", "detail-emptied", "agreement-event-altered",
     "refusal-altered", "hold-altered", "cosignature-lost", "rules-altered",
+    "recall-answer-altered", "withdrawal-of-another",
 )  # fmt: skip
 
 

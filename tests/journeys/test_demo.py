@@ -88,6 +88,16 @@ def test_the_rules_say_why_a_sample_is_held(once: subprocess.CompletedProcess[st
     assert len(shown.strip().splitlines()) < 12
 
 
+def test_a_withdrawal_says_what_became_of_each_delivery_and_what_its_provider_answered(
+    once: subprocess.CompletedProcess[str],
+) -> None:
+    heading = r"gateway withdrawal show \S{36} \(The consent withdrawn above\): exit status 0"
+    shown = re.split(heading, once.stdout)[1].split("\n\ngateway ")[0]
+    assert "1 stopped, 1 delivered, 0 unknown" in shown
+    assert re.search(r"RG-\S{9}  8Z99A      delivered  recall \S{36}: stopped(\n|$)", shown)
+    assert re.search(r"RG-\S{9}  8Z99A      stopped(\n|$)", shown)
+
+
 def test_the_gateway_proves_its_own_books(once: subprocess.CompletedProcess[str]) -> None:
     assert "gateway ledger verify: exit status 0" in once.stdout
     assert "gateway ledger verify exported: exit status 0" in once.stdout

@@ -1,8 +1,8 @@
 """A provider's server in a process of its own, which misbehaves as the path asks.
 
 What enters: HTTPS posts to `/<conduct>` on this machine. What leaves: the conduct's answer,
-and one line in `events.jsonl` for each step: `began` with the hash of what came, `kept` once
-a transaction is taken in, `ended`. It takes each idempotency key in once only. Started by
+and one line in `events.jsonl` for each step: `began` with the hash of what came and when, `kept`
+once a transaction is taken in, `ended`. It takes each idempotency key in once only. Started by
 `running_receiver`; asks nobody who they are.
 """
 
@@ -171,8 +171,8 @@ def _served(line: ssl.SSLSocket, server: str, book: _Book, ports: Mapping[str, i
     request = _read(line)
     if request is None:
         return False
-    path, headers, body = request
-    at = _what(server, path, headers, body)
+    path, headers, body, came = request
+    at = _what(server, path, headers, body) | came
     number = book.begin(at)
     given = Given(
         line=line,
@@ -200,11 +200,13 @@ def _what(server: str, path: str, headers: Mapping[str, str], body: bytes) -> di
     }
 
 
-def _read(line: ssl.SSLSocket) -> tuple[str, dict[str, str], bytes] | None:
-    received = b""
+def _read(line: ssl.SSLSocket) -> tuple[str, dict[str, str], bytes, dict[str, float]] | None:
+    """Read one request; tell by this machine's monotonic clock when it began and ended to come."""
+    received, first_at = b"", 0.0
     while b"\r\n\r\n" not in received:
         if not (more := line.recv(65536)):
             return None
+        first_at = first_at or time.monotonic()
         received += more
     head, _, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -214,7 +216,8 @@ def _read(line: ssl.SSLSocket) -> tuple[str, dict[str, str], bytes] | None:
         if not (more := line.recv(65536)):
             return None
         body += more
-    return first.split(" ")[1].removeprefix("/"), headers, body
+    came = {"first_at": first_at, "last_at": time.monotonic()}
+    return first.split(" ")[1].removeprefix("/"), headers, body, came
 
 
 __all__ = ["CA_FILE", "Receiver", "running_receiver", "until"]

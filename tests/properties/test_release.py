@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +36,7 @@ from gateway.journey import withdraw
 from gateway.journey.agreements import Wish, set_agreement
 from gateway.journey.claim import claim_due
 from gateway.journey.deliver import deliver
+from gateway.journey.gateway import Gateway
 from gateway.journey.reconcile import reconcile
 from gateway.journey.replay import replay_referral
 from gateway.journey.switches import SwitchWish, set_switch
@@ -117,6 +118,9 @@ class Releases(RuleBasedStateMachine):
 
     stage: ClassVar[Stage]
     restore: ClassVar[Callable[[], None]]
+    of_workers: ClassVar[Callable[[Gateway], Gateway]] = staticmethod(lambda gateway: gateway)
+    of_officers: ClassVar[Callable[[Gateway], Gateway]] = staticmethod(lambda gateway: gateway)
+    """What workers, and whoever withdraws, are handed; a test may break it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,6 +130,7 @@ class Releases(RuleBasedStateMachine):
         self.house.directory |= {"providers": assured_until("2030-01-01")}
         self.is_sound = self.is_assured = True
         self.refusing: set[str] = set()
+        self.planned: set[datetime] = set()
         self.book = Book(taken_in=self.stage.taken_in)
         self.walks: list[Walk] = []
         self.own: list[str] = []
@@ -170,7 +175,7 @@ class Releases(RuleBasedStateMachine):
 
     @rule(fate=fates, most=st.integers(1, 2))
     def a_worker_claims(self, fate: Fate, most: int) -> None:
-        gateway = self.house.gateway
+        gateway = type(self).of_workers(self.house.gateway)
         for each in claim_due("worker", gateway, most=most):
             self.walks.append(self.stage.walk(partial(deliver, each, gateway), fate))
 
@@ -192,14 +197,29 @@ class Releases(RuleBasedStateMachine):
 
     @rule(move=st.sampled_from([AgreementMove.WITHDRAWN, AgreementMove.REINSTATED]))
     def the_agreement_changes(self, move: AgreementMove) -> None:
+        if move is AgreementMove.REINSTATED and self.is_an_end_due():
+            return
         wish = Wish(agreement=OH, move=move)
-        act = partial(set_agreement, PRACTICE_ODS, wish, OPERATOR, self.house.gateway)
+        act = partial(set_agreement, PRACTICE_ODS, wish, OPERATOR, self.officers)
         self.begin(act, f"agreement.{move}")
+
+    def is_an_end_due(self) -> bool:
+        """Whether a planned end has come, and no worker has carried it out yet."""
+        return any(c.at in self.planned and c.stops and not c.is_acknowledged for c in self.book.changes)
+
+    @rule(seconds=st.sampled_from([5.0, 60.0]))
+    def the_agreement_is_to_end(self, seconds: float) -> None:
+        self.time_passes(0.4)
+        at = self.house.clock.now + timedelta(seconds=seconds)
+        self.planned.add(at)
+        wish = Wish(agreement=OH, move=AgreementMove.WITHDRAWN, effective_at=at)
+        act = partial(set_agreement, PRACTICE_ODS, wish, OPERATOR, self.officers)
+        self.begin(act, "agreement.withdrawn")
 
     @rule(value=st.sampled_from([SwitchValue.ON, SwitchValue.OFF]))
     def new_agreements_are_frozen_or_not(self, value: SwitchValue) -> None:
         wish = SwitchWish(switch=Switch.NEW_AGREEMENTS, value=value)
-        act = partial(set_switch, PRACTICE_ODS, wish, OPERATOR, self.house.gateway)
+        act = partial(set_switch, PRACTICE_ODS, wish, OPERATOR, self.officers)
         self.begin(act, "switch.changed")
 
     @rule(is_assured=st.booleans())
@@ -212,15 +232,20 @@ class Releases(RuleBasedStateMachine):
 
     @rule()
     def a_worker_goes_on_with_withdrawals(self) -> None:
-        self.walks.append(self.stage.walk(partial(withdraw.go_on, self.house.gateway)))
+        self.walks.append(self.stage.walk(partial(withdraw.go_on, self.officers)))
+
+    @property
+    def officers(self) -> Gateway:
+        return type(self).of_officers(self.house.gateway)
 
     def begin(self, act: Callable[[], object], kind: str) -> None:
         """Let a withdrawal, or what undoes one, walk to its commit; it goes on later."""
         self.time_passes(0.4)
         walk = self.stage.walk(act)
         self.walks.append(walk)
-        while walk.at is not None and kind not in self.look():
-            self.step(walk)
+        while walk.at not in (None, "monotonic"):  # there it waits for others, and began nothing
+            if kind in self.step(walk):
+                break
 
     def change_consent(self, number: str, status: str, kind: str) -> None:
         if (status == "inactive") is (number in self.refusing):
@@ -271,13 +296,21 @@ class Releases(RuleBasedStateMachine):
         with self.house.gateway.store.reading(as_one_moment=True) as view:
             return referrals.get(view, own)  # type: ignore[arg-type]  # a text
 
-    def step(self, walk: Walk) -> None:
+    def step(self, walk: Walk) -> set[str]:
+        """Let one go on to its next stop; tell the kinds of the new entries."""
         walk.go_on()
         if walk.at is None and walk in self.walks:
             self.walks.remove(walk)
-        self.look()
+        kinds = self.look()
         if walk.failure is not None and not isinstance(walk.failure, ConsentRefusedError):
             raise walk.failure
+        return kinds
+
+    def until(self, walk: Walk, at: str) -> None:
+        """Let one go on until it stands there."""
+        while walk.at not in (None, at):
+            self.step(walk)
+        assert walk.at == at, "it never stood there"
 
     def finish(self, walk: Walk) -> None:
         """Let one walk to its end; where it waits for another, time passes."""
@@ -329,6 +362,8 @@ class Releases(RuleBasedStateMachine):
 
     def all_comes_to_its_end(self) -> None:
         """Share everything again, let all that waits go, and see that nothing revives."""
+        self.time_passes(120.0)
+        self.a_worker_goes_on_with_withdrawals()
         while self.walks:
             self.walks[0].fate = Fate.ARRIVES
             self.finish(self.walks[0])

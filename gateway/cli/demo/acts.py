@@ -24,12 +24,10 @@ from gateway.fhir.task import ANSWER_SYSTEM
 from gateway.fhir.text import FHIR_JSON
 from gateway.referral.directory import AgreementStatus
 from gateway.referral.json import JsonObject, child, objects, string, strings
-from gateway.referral.lifecycle import DeliveryState, TaskStatus
+from gateway.referral.lifecycle import TaskStatus
 from gateway.referral.notices import NoticeKind, NoticeState
 from gateway.referral.withdrawals import RecallAnswer, Standing
 
-_WITHDRAWN = "CONSENT_WITHDRAWN"
-"""Why a recall is made where a patient took the consent back."""
 _PATIENCE = timedelta(seconds=20)
 """How long the word of a recall may take to its provider."""
 _LOOK_AGAIN = timedelta(milliseconds=200)
@@ -147,11 +145,18 @@ def _change(practice: _Practice, held: JsonObject, changed: JsonObject) -> Itera
 def _answer_recall(practice: _Practice) -> Iterator[str]:
     """Answer as the provider; see that the practice is told what became of each delivery."""
     deadline = time.monotonic() + _PATIENCE.total_seconds()
-    while (task := _open_recall(practice)) is None:
+    while (recall := _brought(practice)) is None:
         if time.monotonic() > deadline:
-            yield "the provider was not told of a recall in time"
+            yield "the provider was not brought a recall in time"
             return
         time.sleep(_LOOK_AGAIN.total_seconds())
+    provider = client_of(practice.sample.service)
+    feed = practice.demo.call("GET", "/Task?_since=0&_count=200", client=provider)
+    tasks = [child(each, "resource") or {} for each in objects(read_json(feed.content), "entry")]
+    task = next((each for each in tasks if string(each, "id") == recall), None)
+    if task is None:
+        yield "the provider's list does not name the recall"
+        return
     version = string(child(task, "meta") or {}, "versionId")
     said: JsonObject = {"coding": [{"system": ANSWER_SYSTEM, "code": RecallAnswer.STOPPED.value}]}
     steps: list[JsonObject] = [
@@ -160,34 +165,34 @@ def _answer_recall(practice: _Practice) -> Iterator[str]:
     ]
     answer = practice.demo.call(
         "PATCH",
-        f"/Task/{string(task, 'id')}",
-        client=client_of(practice.sample.service),
+        f"/Task/{recall}",
+        client=provider,
         headers={"Content-Type": "application/json-patch+json", "If-Match": f'W/"{version}"'},
         data=json.dumps(steps).encode(),
     )
     if answer.status_code != requests.codes.ok:
         yield f"answering the recall: HTTP {answer.status_code}"
-    covered = objects(practice.withdrawal(), "deliveries")
-    answers = [string(child(each, "recall") or {}, "answer") for each in covered]
-    standings = sorted(string(each, "standing") or "" for each in covered)
-    if standings != [Standing.DELIVERED, Standing.STOPPED] or RecallAnswer.STOPPED not in answers:
-        yield f"of what the withdrawal covers, {standings} is told, and {answers} as answers"
+    yield from _amiss_with_withdrawal(practice)
 
 
-def _open_recall(practice: _Practice) -> JsonObject | None:
-    """Find, in the provider's own list, a recall that it has and has not answered."""
-    client = client_of(practice.sample.service)
-    answer = practice.demo.call("GET", "/Task?_since=0&_count=200", client=client)
-    for each in objects(read_json(answer.content), "entry"):
-        task = child(each, "resource") or {}
-        codes = {
-            string(coding, "code")
-            for concept in (child(task, "businessStatus") or {}, *objects(task, "reasonCode"))
-            for coding in objects(concept, "coding")
-        }
-        if codes == {DeliveryState.DELIVERED.value, _WITHDRAWN}:
-            return task
+def _brought(practice: _Practice) -> str | None:
+    """Return the id of the recall that the withdrawal made, once its provider has it."""
+    for each in objects(practice.withdrawal(), "deliveries"):
+        recall = child(each, "recall") or {}
+        if string(recall, "sent_at") is not None:
+            return string(recall, "id")
     return None
+
+
+def _amiss_with_withdrawal(practice: _Practice) -> Iterator[str]:
+    """Look at what the practice is told: one was stopped, one delivered, with its answer."""
+    covered = objects(practice.withdrawal(), "deliveries")
+    told = sorted(
+        (string(each, "standing") or "", string(child(each, "recall") or {}, "answer") or "")
+        for each in covered
+    )
+    if told != [(Standing.DELIVERED, RecallAnswer.STOPPED), (Standing.STOPPED, "")]:
+        yield f"of what the withdrawal covers, the practice is told {told}"
 
 
 def _move(practice: _Practice, verb: str, *, to: AgreementStatus) -> Iterator[str]:

@@ -58,6 +58,51 @@ def sharing(act: Act, *, state: str, **changed: tuple[int, Any]) -> Door:
     return Door(**answers | changed)
 
 
+RECALLED = {"id": "t-1", "sent_at": "2026-11-22T09:00:00+00:00", "answer": "stopped"}
+COVERED: list[dict[str, Any]] = [
+    {"standing": "delivered", "recall": RECALLED},
+    {"standing": "stopped"},
+]
+TASK = {"resource": {"id": "t-1", "meta": {"versionId": "3"}}}
+
+
+def recalled(**changed: tuple[int, Any]) -> Door:
+    """A door at which a recall is answered well, but for what a test changes."""
+    answers: dict[str, tuple[int, Any]] = {
+        "GET_Consent": (200, HELD),
+        "GET_withdrawals": (200, {"entries": [{"id": "w-1"}]}),
+        "GET_w-1": (200, {"id": "w-1", "deliveries": COVERED}),
+        "GET_Task": (200, {"entry": [TASK]}),
+        "PATCH_t-1": (200, {}),
+    }
+    return Door(**answers | changed)
+
+
+def test_a_recall_is_answered_by_its_provider_in_the_version_that_it_read(tmp_path: Path) -> None:
+    door = recalled()
+    assert done(Act.ANSWER_RECALL, door, tmp_path) == []
+    ((_, path, steps, headers),) = [each for each in door.sent if each[0] == "PATCH"]
+    assert (path, headers["If-Match"]) == ("/Task/t-1", 'W/"3"')
+    assert [each["path"] for each in steps] == ["/status", "/businessStatus"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "difference"),
+    [
+        ({"GET_Task": (200, {})}, "the provider's list does not name the recall"),
+        ({"PATCH_t-1": (412, {})}, "answering the recall: HTTP 412"),
+        (
+            {"GET_w-1": (200, {"deliveries": [COVERED[0] | {"standing": "unknown"}]})},
+            "of what the withdrawal covers, the practice is told [('unknown', 'stopped')]",
+        ),
+    ],
+)
+def test_a_recall_that_goes_wrong_is_told(
+    tmp_path: Path, changed: dict[str, tuple[int, Any]], difference: str
+) -> None:
+    assert done(Act.ANSWER_RECALL, recalled(**changed), tmp_path) == [difference]
+
+
 def test_a_consent_is_recorded_for_the_person_of_the_sample_and_kept(tmp_path: Path) -> None:
     door = Door(GET_Consent=(200, {"resourceType": "Bundle"}), POST_Consent=(201, {}))
     assert done(Act.RECORD_CONSENT, door, tmp_path) == []

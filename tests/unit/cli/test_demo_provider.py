@@ -175,7 +175,7 @@ def test_it_behaves_badly_as_often_as_told_and_then_well(client: FlaskClient) ->
 
 
 @pytest.mark.parametrize(
-    ("mode", "status"), [("500", 500), ("503", 503), ("422", 422), ("redirect", 307)]
+    ("mode", "status"), [("500", 500), ("503", 503), ("429", 429), ("422", 422), ("redirect", 307)]
 )
 def test_a_mode_that_takes_nothing_keeps_nothing(
     client: FlaskClient, mode: str, status: int

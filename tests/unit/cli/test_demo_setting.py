@@ -65,10 +65,10 @@ def test_one_agreement_also_serves_evaluation_so_that_its_end_is_told_to_the_icb
     assert all(each.terms.dpia_ref for each in secondary)
 
 
-def test_each_practice_has_one_client_and_a_provider_changes_nothing() -> None:
+def test_each_practice_has_one_client_and_a_provider_changes_its_tasks_alone() -> None:
     assert [client_of(each) for each in PRACTICES] == [a.id for a in ACCOUNTS if a.ods != OH.ods]
     (provider,) = [account for account in ACCOUNTS if account.ods == OH.ods]
-    assert provider.scopes == (Scope.TASK_READ,)
+    assert provider.scopes == (Scope.TASK_READ, Scope.TASK_UPDATE)
 
 
 def test_only_the_national_service_asks_for_its_own_codes() -> None:
