@@ -11,6 +11,7 @@ from dataclasses import replace
 from gateway.journey.gateway import Acknowledgement, Gateway
 from gateway.journey.outbox import To, named, put
 from gateway.ledger.entry import (
+    DeliveryReplayed,
     DeliveryStopped,
     RecallQueued,
     RecallReleased,
@@ -24,6 +25,8 @@ from gateway.store import deliveries, feeds, recalls, referrals
 from gateway.store.engine import Transaction
 from gateway.store.feeds import FeedKind
 
+_NOT_BROUGHT = (DeliveryState.REFUSED, DeliveryState.DEAD_LETTERED)
+
 
 def queue_recall(
     tx: Transaction,
@@ -36,11 +39,16 @@ def queue_recall(
 ) -> bool:
     """Queue word for the service of a delivery, due at once, and once only.
 
-    The recall's `reason` stays its cause, whatever becomes of its attempts. Returns: whether
-    the service had not been told before.
+    The recall's `reason` stays its cause, whatever becomes of its attempts. One that could not
+    be brought is tried again. Returns: whether word goes out because of this.
     """
-    if recalls.of_deliveries(tx, [recalled.id]):
-        return False
+    told = recalls.of_deliveries(tx, [recalled.id]).get(recalled.id)
+    if told is not None:
+        earlier = deliveries.lock(tx, told.id)
+        if earlier.state not in _NOT_BROUGHT:
+            return False
+        _bring_again(tx, gateway, earlier, present, actor=actor, reason=cause)
+        return True
     recall = put(
         tx,
         gateway,
@@ -61,6 +69,28 @@ def queue_recall(
     recalls.add(tx, Recall(id=recall.id, recalled=recalled.id, cause=cause, due=due))
     feeds.append(tx, recall.provider, FeedKind.RECALL, recall.id)
     return True
+
+
+def _bring_again(
+    tx: Transaction,
+    gateway: Gateway,
+    earlier: Delivery,
+    present: Referral,
+    *,
+    actor: str,
+    reason: str,
+) -> None:
+    again = replace(
+        earlier,
+        state=DeliveryState.QUEUED,
+        next_at=tx.at,
+        give_up_at=tx.at + gateway.schedule.horizon,
+    )
+    deliveries.change(tx, earlier, again)
+    feeds.append(tx, again.provider, FeedKind.CHANGED, again.id)
+    tx.record(
+        DeliveryReplayed(**named(again, present, actor=actor), reason=reason, next_at=again.next_at)
+    )
 
 
 def has_not_left(delivery: Delivery) -> bool:

@@ -39,9 +39,10 @@ from gateway.referral.lifecycle import (
     ReferralState,
 )
 from gateway.referral.model import Delivery, Hold, Referral
-from gateway.store import deliveries, referrals
+from gateway.store import deliveries, feeds, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
+from gateway.store.feeds import FeedKind
 
 ACTOR = "mesh"
 _WAITS = (DeliveryState.QUEUED, DeliveryState.IN_FLIGHT)
@@ -194,6 +195,7 @@ def _give_back(tx: Transaction, gateway: Gateway, present: Delivery, code: str) 
     reason = present.reason if present.kind is DeliveryKind.RECALL else code
     refused = replace(present, state=DeliveryState.REFUSED, reason=reason, reached=None)
     deliveries.change(tx, present, refused)
+    feeds.append(tx, present.provider, FeedKind.CHANGED, present.id)
     tx.record(
         DeliveryRefused(
             **named(present, referral, actor=ACTOR),

@@ -268,7 +268,7 @@ withdrawal_delivery = Table(
     "withdrawal_delivery",
     metadata,
     Column("withdrawal", UUID, ForeignKey("withdrawal.id"), primary_key=True),
-    Column("delivery", UUID, ForeignKey("delivery.id"), primary_key=True),
+    Column("delivery", UUID, ForeignKey("delivery.id"), primary_key=True, index=True),
     Column("standing", String(16), nullable=False, comment="stopped, delivered or unknown"),
     Column("recall", UUID),
 )

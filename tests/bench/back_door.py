@@ -7,8 +7,7 @@ of the one clock that every process here reads.
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,13 +17,14 @@ from typing import Any
 from sqlalchemy import update
 
 from gateway.referral.directory import Service
+from gateway.referral.identifiers import DosServiceId
 from gateway.store.directory import DirectoryAsOf
-from gateway.store.tables import delivery, lane
+from gateway.store.tables import delivery
 from tests.bench.messages import lengthened
 from tests.bench.outbox import Waiting, fill_outbox
 from tests.bench.processor import seconds_of
 from tests.bench.quick_receiver import QuickReceiver
-from tests.bench.times import Times, times_of
+from tests.bench.times import Times
 from tests.processes.children import kill
 from tests.processes.installation import Installation, free_port, message
 from tests.processes.receiver import until
@@ -122,11 +122,12 @@ def placed(
         installation.offer({name: receiver.address("fhir", at) for name, at in names.items()})
         gateway = installation.gateway
         with gateway.store.reading() as view:
-            known = {each.dos_service_id: each for each in DirectoryAsOf(view, gateway.clock()).services()}
-        services = {name: known[key] for name, key in installation.services.items()}
-        yield _Place(
-            engine=engine, installation=installation, receiver=receiver, services=services
-        )
+            known = {
+                each.dos_service_id: each
+                for each in DirectoryAsOf(view, gateway.clock()).services()
+            }
+        services = {name: known[DosServiceId(key)] for name, key in installation.services.items()}
+        yield _Place(engine=engine, installation=installation, receiver=receiver, services=services)
     finally:
         installation.end()
 

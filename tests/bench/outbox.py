@@ -65,9 +65,7 @@ def _person(tx: Transaction) -> Mapping[str, Any]:
         "practice": PRACTICE,
         "lookup": tx.vault.lookup("bench", handle),
         "wrapped_key": key.wrapped,
-        "sealed_nhs_number": tx.vault.seal(
-            key, NHS_NUMBER.encode(), f"person/{handle}/nhs-number"
-        ),
+        "sealed_nhs_number": tx.vault.seal(key, NHS_NUMBER.encode(), f"person/{handle}/nhs-number"),
         "created_at": tx.at,
     }
 

@@ -162,7 +162,8 @@ class Stage:
     def send(self, parcel: Parcel, *, deadline: float) -> Acknowledgement:
         """The provider, and the line to it, which lets no byte out after the deadline."""
         self.stop("sending")
-        fate: Fate = (getattr(self._own, "walk", None) and self._own.walk.fate) or Fate.ARRIVES
+        walk: Walk | None = getattr(self._own, "walk", None)
+        fate = walk.fate if walk else Fate.ARRIVES
         if self.passed() >= deadline and not self.is_deaf_to_deadlines:
             msg = "too late"
             raise LeaseEndedError(msg)

@@ -201,15 +201,9 @@ def _mixed(given: Given) -> bool:
     return first(ways[hashlib.sha256(given.body).digest()[0] % len(ways)])(given)
 
 
-def _mixed_slowly(given: Given) -> bool:
-    time.sleep(0.2)
-    return _mixed(given)
-
-
 CONDUCTS: Mapping[str, Conduct] = {
     "ok": take,
     "mixed": _mixed,
-    "mixed-slowly": _mixed_slowly,
     "slow": take_slowly,
     "answers-in-a-second": take_in_a_second,
     "hangs": hang,

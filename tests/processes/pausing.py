@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 
 from gateway.app import open_gateway
 from gateway.config import read_settings
@@ -20,7 +21,7 @@ from gateway.referral.directory import Transport
 
 
 class Pause(StrEnum):
-    """Where to stop: each has one fence behind it that must hold by itself."""
+    """Where to stop. After the check only the fence of the line itself is left."""
 
     BEFORE_THE_CHECK = "released, and the time not looked at"
     AFTER_THE_CHECK = "the time was looked at, and no byte sent"
@@ -70,5 +71,4 @@ def stop() -> None:
 
 def is_stopped(pid: int) -> bool:
     """Whether a process is stopped. Source: proc(5), /proc/pid/stat, field 3."""
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(")")[2].split()[0] == "T"
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

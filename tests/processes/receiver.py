@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,10 @@ SERVERS = (
     "other-ca",
     "never-shakes-hands",
     "hangs-up",
+    "slow-to-shake-hands",
 )
+SLOW = timedelta(seconds=0.4)
+"""How long a message waits at the last of them before its first byte may leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,8 @@ def _context(folder: Path, name: str) -> ssl.SSLContext | None:
     if name in ("never-shakes-hands", "hangs-up"):
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    chain = folder / ("good" if name == "elsewhere" else name)
+    is_good = name in ("elsewhere", "slow-to-shake-hands")
+    chain = folder / ("good" if is_good else name)
     context.load_cert_chain(chain.with_suffix(".pem"), chain.with_suffix(".key"))
     return context
 
@@ -159,8 +164,11 @@ def _handler(
                 if server == "never-shakes-hands":
                     line.recv(65536)  # until the caller goes away
                 return
+            is_slow = server == "slow-to-shake-hands"
+            if is_slow:
+                time.sleep(SLOW.total_seconds())
             with suppress(OSError), context.wrap_socket(line, server_side=True) as secure:
-                while _served(secure, server, book, ports):
+                while _served(secure, server, book, ports) and not is_slow:
                     pass
 
     return Handler

@@ -193,7 +193,7 @@ class Book:
 
     def acknowledge(self, told: Acknowledged) -> None:
         """Take in what whoever withdrew was answered."""
-        covered = {each.referral: each for each in told.covered}
+        covered = {str(each.referral): each for each in told.covered}
         if told.withdrawal.cause is Cause.SWITCH:
             assert not covered, "17: a freeze touched what is on its way"
             return

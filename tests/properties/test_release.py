@@ -205,7 +205,9 @@ class Releases(RuleBasedStateMachine):
 
     def is_an_end_due(self) -> bool:
         """Whether a planned end has come, and no worker has carried it out yet."""
-        return any(c.at in self.planned and c.stops and not c.is_acknowledged for c in self.book.changes)
+        return any(
+            c.at in self.planned and c.stops and not c.is_acknowledged for c in self.book.changes
+        )
 
     @rule(seconds=st.sampled_from([5.0, 60.0]))
     def the_agreement_is_to_end(self, seconds: float) -> None:
@@ -396,7 +398,8 @@ class Releases(RuleBasedStateMachine):
 
     def check_the_end(self) -> None:
         self.look()
-        assert reconcile(self.house.gateway).discrepancies == ()
+        found = reconcile(self.house.gateway).discrepancies
+        assert [each.text for each in found] == []
         for one in self.everyone():
             assert one.state in _ENDS, one.state
             known = self.book.referrals[one.id]

@@ -149,6 +149,9 @@ def _make_withdrawals() -> None:
         ),
         sa.PrimaryKeyConstraint("withdrawal", "delivery", name=op.f("pk_withdrawal_delivery")),
     )
+    op.create_index(
+        op.f("ix_withdrawal_delivery_delivery"), "withdrawal_delivery", ["delivery"], unique=False
+    )
 
 
 def _make_lanes() -> dict[str, str]:
