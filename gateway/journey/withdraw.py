@@ -28,10 +28,10 @@ from gateway.fhir.text import read_resource
 from gateway.journey.consider import case_of, consider, now
 from gateway.journey.gateway import Gateway
 from gateway.journey.recall import close_cancelled, has_not_left, queue_recall, stop
-from gateway.ledger.entry import WithdrawalAcknowledged
+from gateway.ledger.entry import HoldResolved, WithdrawalAcknowledged
 from gateway.ledger.kinds import WithdrawalCause
 from gateway.referral.identifiers import Handle, OdsCode, WithdrawalId
-from gateway.referral.lifecycle import DeliveryState, ReferralState
+from gateway.referral.lifecycle import WITHDRAWN, DeliveryState, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.referral.sharing import Moment
 from gateway.referral.withdrawals import Acknowledged, Cause, Standing, Withdrawal
@@ -192,8 +192,8 @@ def _stop_live(tx: Transaction, gateway: Gateway, of: Withdrawal) -> None:
             ruling = _ruled(tx, gateway, present, each, now(tx))
         except KeyMissingError:  # no key, no proof that it is permitted
             ruling = _UNREADABLE
-        if ruling.effect is Effect.PERMIT:
-            continue
+        if ruling.effect is Effect.PERMIT or not _was_permitted(tx, gateway, of, present, each):
+            continue  # or it is stopped for another reason, which its worker finds
         standing = Standing.LEAVING
         if has_not_left(each):
             standing = _end(tx, gateway, each, present, ruling)
@@ -293,6 +293,19 @@ def _recall(
     """Tell the provider, once; a referral that is over already stays so."""
     if not queue_recall(tx, gateway, reached, present, actor=ACTOR, cause=ruling.code_outside):
         return
+    if present.hold is not None:
+        tx.record(
+            HoldResolved(
+                actor=ACTOR,
+                practice=present.practice,
+                subject=present.subject,
+                referral=present.id,
+                decision=None,
+                delivery=reached.id,
+                code=present.hold.code,
+                resolution=WITHDRAWN,
+            )
+        )
     if present.state not in (ReferralState.CLOSED, ReferralState.RECALLING):
         recalling = replace(present, state=ReferralState.RECALLING, hold=None)
         referrals.change(tx, present, recalling)
@@ -327,11 +340,27 @@ def _covers(view: Reading, gateway: Gateway, of: Withdrawal, each: Delivery) -> 
     present = referrals.get(view, each.referral)
     if _ruled(view, gateway, present, each, _just_after(of)).effect is Effect.PERMIT:
         return False
+    return _was_permitted(view, gateway, of, present, each)
+
+
+def _was_permitted(
+    view: Reading | Transaction,
+    gateway: Gateway,
+    of: Withdrawal,
+    present: Referral,
+    each: Delivery,
+) -> bool:
+    """Whether the rules permitted a delivery just before a withdrawal."""
     before = of.withdrawn_at - _BEFORE
-    if each.updated_at >= before:  # it left in the same instant, so it was permitted
+    is_live = each.state in withdrawals.LIVE
+    let_go_at = (each.released_at or each.created_at) if is_live else each.updated_at
+    if let_go_at >= before:  # it was permitted in the same instant, and that is on record
         return True
     asked = Moment(at=before, known_at=before)
-    return _ruled(view, gateway, present, each, asked).effect is Effect.PERMIT
+    try:
+        return _ruled(view, gateway, present, each, asked).effect is Effect.PERMIT
+    except KeyMissingError:  # no key, no proof that something else stopped it
+        return True
 
 
 def _just_after(of: Withdrawal) -> Moment:

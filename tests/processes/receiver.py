@@ -35,8 +35,8 @@ SERVERS = (
     "hangs-up",
     "slow-to-shake-hands",
 )
-SLOW = timedelta(seconds=0.4)
-"""How long a message waits at the last of them before its first byte may leave."""
+SLOW = timedelta(seconds=0.8)
+"""How long a message waits at the last of them, once it has `called`, before a byte may leave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +166,7 @@ def _handler(
                 return
             is_slow = server == "slow-to-shake-hands"
             if is_slow:
+                book.note("called", _what(server, "", {}, b""))
                 time.sleep(SLOW.total_seconds())
             with suppress(OSError), context.wrap_socket(line, server_side=True) as secure:
                 while _served(secure, server, book, ports) and not is_slow:

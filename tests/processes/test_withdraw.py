@@ -113,7 +113,10 @@ class Practice:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         data = json.dumps(tree).encode() if tree is not None else None
         url = f"{self.installation.url}{path}"
-        reply = _ask(method, url, data=data, headers=sent | named)
+        while True:
+            reply = _ask(method, url, data=data, headers=sent | named)
+            if reply.status_code != 408:  # then nothing was written: the machine is busy
+                break
         assert reply.ok, reply.text
         return reply
 
@@ -171,6 +174,7 @@ def endure(installation: Installation, lasting: timedelta) -> None:
     installation.settings = {
         "delivery_lease": "PT2S",
         "delivery_margin": "PT1S",
+        "connect_timeout": "PT2S",
         "delivery_threads": "4",
         "outage_failures": "1000",  # many answers are lost here, and none is to be waited for
     }
@@ -187,10 +191,10 @@ def endure(installation: Installation, lasting: timedelta) -> None:
     last = time.monotonic() + lasting.total_seconds()
     while time.monotonic() < last:
         time.sleep(chance.uniform(0.3, 0.8))
-        until(lambda: are_some_under_way(installation))
         if chance.random() < 0.4:
             kill(workers.pop(0))
             workers += installation.work()
+        await_call(installation)
         if chance.random() < 0.5:
             practice.withdraw_agreement(chance.uniform(0.1, 0.4))
         else:
@@ -201,12 +205,14 @@ def endure(installation: Installation, lasting: timedelta) -> None:
     check(installation, practice)
 
 
-def are_some_under_way(installation: Installation) -> bool:
-    """Whether a worker has released a referral and not settled it."""
-    return any(
-        d.released_at is not None and d.kind is DeliveryKind.REFERRAL
-        for d in installation.deliveries()
-    )
+def await_call(installation: Installation) -> None:
+    """Wait until a worker calls the provider: its message leaves a while later."""
+
+    def calls() -> int:
+        return len(installation.receiver.events(event="called"))
+
+    before = calls()
+    until(lambda: calls() > before)
 
 
 def assess(installation: Installation) -> None:

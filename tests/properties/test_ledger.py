@@ -70,6 +70,7 @@ RULES: Mapping[Any, st.SearchStrategy[Any]] = {
         (values.Truth, st.booleans()),
         (values.Names, lists_of(words | uuids | hexadecimal(64))),
         (values.Fence, epochs),
+        (values.Day, st.dates()),
     ]
 } | {rule: st.sampled_from(each) for each, rule in CLOSED_LISTS.items()}
 # What the kinds say about two fields at once: with these set, any other values go together.

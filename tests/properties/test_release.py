@@ -455,7 +455,7 @@ def run(machine: type[Releases], *, examples: int, steps: int) -> None:
 def test_nothing_leaves_after_an_acknowledgement_and_nothing_is_lost(
     machine: type[Releases],
 ) -> None:
-    run(machine, examples=15, steps=25)
+    run(machine, examples=9, steps=25)
 
 
 @pytest.mark.soak

@@ -126,7 +126,7 @@ def test_a_withdrawal_stops_what_has_not_left(house: House) -> None:
     move(house, "withdrawn", OH)
     work(house)
     assert house.destination.received == []
-    assert the_delivery(house).state == "refused"
+    assert the_delivery(house).state == "stopped"
     assert house.post("/ServiceRequest", service_request()).status_code == 403
 
 
