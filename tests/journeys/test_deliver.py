@@ -247,7 +247,10 @@ def test_a_service_whose_endpoint_vanished_is_sent_nothing(queued: House) -> Non
     "damage",
     [
         "UPDATE referral SET sealed_body = wrapped_key WHERE id = :id",
-        "UPDATE referral SET wrapped_key = sealed_body WHERE id = :id",
+        (
+            "UPDATE referral SET wrapped_key ="
+            " (SELECT wrapped_key FROM person WHERE handle = subject) WHERE id = :id"
+        ),
         (
             "UPDATE person SET wrapped_key = sealed_nhs_number WHERE handle ="
             " (SELECT subject FROM referral WHERE id = :id)"

@@ -93,6 +93,10 @@ def entries(draw: st.DrawFn) -> Entry:
         fields[slot.name] = draw(st.none() | RULES[slot.rule] if free else RULES[slot.rule])
     if kind == "legal.authorised":
         fields["approvers"] = draw(lists_of(words).filter(lambda names: len(set(names)) > 1))
+    if kind == "withdrawal.acknowledged":
+        whose = draw(st.sampled_from(["practice", "subject", "recipient"]))
+        rules = {slot.name: slot.rule for slot in slots_of(KINDS[kind])}
+        fields[whose] = draw(RULES[rules[whose]])
     return construct(**fields)
 
 
