@@ -38,7 +38,7 @@ from gateway.referral.identifiers import DecisionId
 from gateway.referral.lifecycle import DeliveryKind, ReferralState
 from gateway.referral.model import Delivery, Referral
 from gateway.routing.candidates import Candidate
-from gateway.store import deliveries, details, gates, leased, referrals
+from gateway.store import deliveries, details, gates, leased, recalls, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 
@@ -183,11 +183,21 @@ def _release_recall(tx: Transaction, gateway: Gateway, claimed: Delivery) -> Par
     if endpoint is None:
         settle.give_up(tx, claimed, present, gateway, reason="SERVICE_HAS_NO_ENDPOINT")
         return None
-    body = gateway.writers[endpoint.format].write_recall(present, claimed, endpoint)
+    asked = _asked(tx, claimed)
+    body = gateway.writers[endpoint.format].write_recall(present, asked, endpoint)
     sha256 = hashlib.sha256(body).hexdigest()
     released = _leave(tx, gateway, claimed, present)
     record_release(tx, released, present, sha256)
     return _parcel(gateway, released, present, endpoint, body, sha256)
+
+
+def _asked(tx: Transaction, claimed: Delivery) -> Delivery:
+    """A recall as its provider reads it: it ends when its answer is due.
+
+    A replay has its whole time again; the bytes under one idempotency key must stay the same.
+    """
+    told = recalls.find(tx, claimed.id)
+    return replace(claimed, give_up_at=told.due) if told else claimed
 
 
 def _attempt(parcel: Parcel, gateway: Gateway, deadline: float) -> None:

@@ -152,29 +152,6 @@ def go_on(gateway: Gateway) -> None:
         _carry_through(each, gateway, time.sleep)
 
 
-def show(gateway: Gateway, wanted: WithdrawalId, *, practice: OdsCode | None) -> Acknowledged:
-    """Read one withdrawal and what became of all that it covers.
-
-    Raises:
-        NotFoundError: there is none, or it is not the practice's.
-    """
-    with gateway.store.reading(as_one_moment=True) as view:
-        found = withdrawals.get(view, wanted)
-        if practice is not None and found.practice != practice:
-            withdrawals.get(view, WithdrawalId.of(gateway.new_uuid()))
-        return Acknowledged(withdrawal=found, covered=withdrawals.covered_by(view, found.id))
-
-
-def newest(gateway: Gateway, *, practice: OdsCode | None, limit: int) -> list[Acknowledged]:
-    """List withdrawals with what they cover, the newest first."""
-    with gateway.store.reading(as_one_moment=True) as view:
-        found = withdrawals.newest(view, practice=practice, limit=limit)
-        return [
-            Acknowledged(withdrawal=each, covered=withdrawals.covered_by(view, each.id))
-            for each in found
-        ]
-
-
 def _has_any(tx: Transaction, of: Withdrawal) -> bool:
     return any(withdrawals.candidates(tx, of, live=live) for live in (True, False))
 
@@ -190,9 +167,12 @@ def _stop_live(tx: Transaction, gateway: Gateway, of: Withdrawal) -> None:
             continue
         try:
             ruling = _ruled(tx, gateway, present, each, now(tx))
+            is_covered = ruling.effect is not Effect.PERMIT and (
+                tx.at == of.withdrawn_at or not _is_permitted_after(tx, gateway, of, present, each)
+            )
         except KeyMissingError:  # no key, no proof that it is permitted
-            ruling = _UNREADABLE
-        if ruling.effect is Effect.PERMIT or not _was_permitted(tx, gateway, of, present, each):
+            ruling, is_covered = _UNREADABLE, True
+        if not is_covered or not _was_permitted(tx, gateway, of, present, each):
             continue  # or it is stopped for another reason, which its worker finds
         standing = Standing.LEAVING
         if has_not_left(each):
@@ -338,9 +318,20 @@ def _acknowledge(of: Withdrawal, gateway: Gateway) -> Acknowledged:
 def _covers(view: Reading, gateway: Gateway, of: Withdrawal, each: Delivery) -> bool:
     """Whether the rules permitted it just before a withdrawal, and do not just after."""
     present = referrals.get(view, each.referral)
-    if _ruled(view, gateway, present, each, _just_after(of)).effect is Effect.PERMIT:
+    if _is_permitted_after(view, gateway, of, present, each):
         return False
     return _was_permitted(view, gateway, of, present, each)
+
+
+def _is_permitted_after(
+    view: Reading | Transaction,
+    gateway: Gateway,
+    of: Withdrawal,
+    present: Referral,
+    each: Delivery,
+) -> bool:
+    """Whether the rules permit a delivery just after a withdrawal."""
+    return _ruled(view, gateway, present, each, _just_after(of)).effect is Effect.PERMIT
 
 
 def _was_permitted(
@@ -352,10 +343,8 @@ def _was_permitted(
 ) -> bool:
     """Whether the rules permitted a delivery just before a withdrawal."""
     before = of.withdrawn_at - _BEFORE
-    is_live = each.state in withdrawals.LIVE
-    let_go_at = (each.released_at or each.created_at) if is_live else each.updated_at
-    if let_go_at >= before:  # it was permitted in the same instant, and that is on record
-        return True
+    if before <= (each.released_at or each.created_at) <= of.withdrawn_at:
+        return True  # it was permitted in the same instant, and that is on record
     asked = Moment(at=before, known_at=before)
     try:
         return _ruled(view, gateway, present, each, asked).effect is Effect.PERMIT

@@ -96,7 +96,7 @@ class Worker:
             for each in claimed:
                 self._claimed.put(each)
             if len(claimed) < free:
-                self._stopping.wait(self._poll)
+                self._rest()
         for _ in range(self._hands):
             self._claimed.put(None)
 
@@ -109,6 +109,16 @@ class Worker:
             )
             self._changed.wait_for(lambda: self._free() > 0 or self._stopping.is_set())
             return self._free(), Counter(self._busy)
+
+    def _rest(self) -> None:
+        """Wait for a while; no longer than until a lane that had its share has half of it back."""
+        share = self._hands if self._share is None else self._share
+        with self._changed:
+            full, half = [lane for lane, count in self._busy.items() if count >= share], share // 2
+            self._changed.wait_for(
+                lambda: self._stopping.is_set() or any(self._busy[lane] <= half for lane in full),
+                timeout=self._poll,
+            )
 
     def _free(self) -> int:
         return self._hands - self._busy.total()

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from gateway.errors import MovedMeanwhileError, StoreUnavailableError, TooSlowEr
 from gateway.ledger.entry import Entry
 from gateway.store.feed_numbers import Told, number
 from gateway.store.ledger import Recorded, Sealed, append
+from gateway.store.pen import in_one_go
 from gateway.store.vault import Vault
 
 _READ_ONLY = "gateway_read_only"
@@ -96,13 +97,15 @@ class Store:
         """
         with self._one_writer(), self._connected() as opened:
             connection = opened.execution_options(**{_ANSWER_BY: answer_by})
-            with connection.begin():
+            with ExitStack() as until_committed, connection.begin():
                 tx = Transaction(connection=connection, at=at, vault=self.vault)
                 yield tx
-                if tx.told:
-                    number(connection, tx.told, at=at)
+                if tx.told or tx.recorded:  # others wait for their turn from here on
+                    until_committed.enter_context(in_one_go(connection))
                 if tx.recorded:
                     append(connection, tx.recorded, origin=self.ledger_origin, at=at)
+                if tx.told:
+                    number(connection, tx.told, at=at)
                 _check_time(answer_by)
 
     @contextmanager
@@ -178,7 +181,7 @@ def make_engine(url: str, *, timeout: timedelta, pool_size: int) -> Engine:
     seconds = timeout.total_seconds()
     arguments: dict[str, Any] = {"pool_timeout": seconds, "pool_size": pool_size}
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"timeout": 0}, **arguments)
+        engine = create_engine(url, connect_args={"timeout": seconds}, **arguments)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _Beginner(seconds))
         event.listen(engine, "before_cursor_execute", _in_time)
@@ -226,21 +229,30 @@ class _Beginner:
     """Begins SQLite transactions: a writer takes the write lock at once, and waits for it here.
 
     What a writer read is so still true at its commit. SQLite's own wait sleeps longer and
-    longer, up to 100 ms, which starves one process while another commits every few.
+    longer, up to 100 ms, which starves one process while another commits every few. Elsewhere
+    it serves: the log of changes is locked for a moment when another process opens or closes it.
     """
 
     def __init__(self, patience_seconds: float) -> None:
         self._patience = patience_seconds
 
     def __call__(self, connection: Connection) -> None:
-        """Begin, trying again each millisecond until patience ends."""
-        read_only = connection.get_execution_options().get(_READ_ONLY, False)
-        statement = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+        """Begin; a writer tries again each millisecond until patience ends."""
         driver: Any = connection.connection.driver_connection
+        if connection.get_execution_options().get(_READ_ONLY, False):
+            driver.execute("BEGIN")
+            return
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            self._take_write_lock(driver)
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={int(self._patience * 1000)}")
+
+    def _take_write_lock(self, driver: Any) -> None:  # noqa: ANN401  # DB-API
         until = time.monotonic() + self._patience
         while True:
             try:
-                driver.execute(statement)
+                driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() >= until:
                     msg = "the database did not begin a transaction in time"

@@ -3,7 +3,8 @@
 What enters: what providers are to be told of. What leaves: events, each with the next number of
 its provider's list. A list's head stays locked from here to the commit: whoever rolls back gives
 its numbers back, and who reads number n can read every number before it. Heads are locked in one
-order by all writers, before the ledger's; nothing else is locked after them.
+order by all writers, after the ledger's, so that nobody waits for one who waits for the ledger;
+nothing else is locked after them.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, or_, select, update
+from sqlalchemy import Row, bindparam, case, exists, false, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.referral.directory import Endpoint
@@ -66,8 +66,8 @@ _TURNS = (
     .where(
         lane.c.next_at <= bindparam("at"),
         lane.c.endpoint.not_in(bindparam("without", expanding=True)),
-        or_(_HAS_QUEUED, _HAS_LAPSED),
-        lane.c.concurrency > _UNDER_WAY,
+        # Of most lanes nothing is due: only of the others is anything counted.
+        case((or_(_HAS_QUEUED, _HAS_LAPSED), lane.c.concurrency > _UNDER_WAY), else_=false()),
     )
     .order_by(lane.c.claimed_at, lane.c.endpoint)
     .limit(bindparam("most"))

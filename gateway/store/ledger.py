@@ -19,7 +19,8 @@ from gateway.ledger.verify import LedgerRow
 from gateway.store.pen import Pen
 from gateway.store.tables_ledger import ledger_entry, ledger_head
 
-_HEAD = "SELECT size, frontier FROM ledger_head WHERE log = ? FOR UPDATE"
+# The rows that refer to a head share its key: a stronger lock than this would wait for them.
+_HEAD = "SELECT size, frontier FROM ledger_head WHERE log = ? FOR NO KEY UPDATE"
 _FIRST_HEAD = (
     "INSERT INTO ledger_head (log, size, frontier) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 )
@@ -90,8 +91,9 @@ def append(
         rows.append(_row(pen, entry, sealed, log, index, at))
         if beside is not None:
             details.append((log, index, entry.subject, beside.salt, beside.detail))
-    moved = [(head.size, head.to_bytes(), log)]
-    pen.write_each([(_ADD, rows), (_ADD_DETAIL, details), (_MOVE_HEAD, moved)])
+    pen.write(_ADD, rows)
+    pen.write(_ADD_DETAIL, details)
+    pen.write(_MOVE_HEAD, [(head.size, head.to_bytes(), log)])
 
 
 def _row(
@@ -118,6 +120,7 @@ def _locked(pen: Pen, log: str, recorded: Sequence[Recorded]) -> tuple[Frontier,
     """Lock the head; once it is ours, look up what the entries are linked to."""
     named = _named(recorded)
     asked = [(_HEAD, (log,)), *((_LAST, (log, subject, log, of)) for subject, of in named)]
+    pen.queue_for(log)
     found, *last = pen.read_each(asked)
     if found is None:
         pen.write(_FIRST_HEAD, [(log, 0, b"")])

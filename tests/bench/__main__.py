@@ -1,11 +1,11 @@
-"""`make bench`: how fast referrals are accepted, where the time goes, and what a decision costs."""
+"""`make bench`: how fast referrals come in and leave, where the time goes, what a decision costs."""
 
 import argparse
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
@@ -17,13 +17,26 @@ from rich.console import Console
 from gateway.store.engine import make_engine
 from gateway.store.schema import upgrade
 from tests.bench import show
+from tests.bench.back_door import (
+    FIFTIETH,
+    Drain,
+    Late,
+    Place,
+    Walk,
+    beside_a_dead_one,
+    drain,
+    placed,
+    walk,
+)
 from tests.bench.cedar import cedar_times, disagreements, forwarded_cases
 from tests.bench.country import Country
 from tests.bench.decision import decision_times
 from tests.bench.disk import sync_times
 from tests.bench.load import Load, accept_load
 from tests.bench.log import append_times, bare_sqlite, check_times
+from tests.bench.quick_receiver import quick_receiver
 from tests.bench.rooms import share_of_rooms
+from tests.bench.show_back_door import show_back_door
 from tests.bench.store_facts import FactTimes, fact_times
 from tests.bench.validation import validation_times
 from tests.postgres import started_server
@@ -32,6 +45,8 @@ _SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _USUAL, _FULL = 100_000, 1_000_000
 """Consents of the largest store: some minutes for both engines, or about a quarter of an hour."""
 _PROCESSES = 2
+_LANES = [f"lane-{number}" for number in range(8)]
+"""Destinations that share a full queue: one alone takes no more at once than its endpoint says."""
 
 
 def main() -> int:
@@ -72,6 +87,9 @@ def _arguments() -> argparse.Namespace:
         help=f"the same as --consents {_FULL}",
     )
     parser.add_argument("--samples", type=int, default=2_000, help="decisions at each size")
+    parser.add_argument("--queue", type=int, default=1_500, help="deliveries in a full queue")
+    parser.add_argument("--pace", type=float, default=30.0, help="deliveries due a second")
+    parser.add_argument("--rounds", type=int, default=5, help="beside a dead destination")
     parser.add_argument("--json", help="also write the figures to this file")
     return parser.parse_args()
 
@@ -142,6 +160,53 @@ def _of_ledger(given: argparse.Namespace, folder: Path, stage: Console) -> Mappi
     }
 
 
+def _of_deliveries(given: argparse.Namespace, folder: Path, stage: Console) -> Mapping[str, Any]:
+    disk = sync_times(folder)
+    drains: list[Drain] = []
+    walks: list[Walk] = []
+    late: list[Late] = []
+    for engine in given.engines:
+        for workers in (1, 2, 4):
+            stage.print(f"{engine}, a full queue, {workers} workers …")
+            with _back_door(engine, folder, dict.fromkeys(_LANES, "good")) as (place, pid):
+                drains.append(drain(place, workers=workers, number=given.queue, database_pid=pid))
+        stage.print(f"{engine}, from the 201 to the receiver …")
+        with _back_door(engine, folder, dict.fromkeys(_LANES, "good")) as (place, _):
+            walks.append(walk(place, workers=1, per_second=20, seconds=given.seconds))
+        stage.print(f"{engine}, one dead destination of fifty …")
+        names = {f"other-{number}": "good" for number in range(49)} | FIFTIETH
+        with _back_door(engine, folder, names) as (place, _):
+            pace, rounds = given.pace, given.rounds
+            late += beside_a_dead_one(
+                place, workers=2, per_second=pace, seconds=given.seconds, rounds=rounds
+            )
+    show_back_door(disk, drains, walks, late)
+    return {
+        "drains": [asdict(each) for each in drains],
+        "walks": [asdict(each) for each in walks],
+        "late": [asdict(each) for each in late],
+        "drain_fsync_ms": disk,
+    }
+
+
+@contextmanager
+def _back_door(
+    engine: str, folder: Path, names: Mapping[str, str]
+) -> Iterator[tuple[Place, int | None]]:
+    """Give a gateway with a receiver of its own, and the process of its database, if it has one."""
+    with ExitStack() as stack:
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        (own / "receiver").mkdir()
+        receiver = stack.enter_context(quick_receiver(own / "receiver"))
+        url, pid = f"sqlite:///{own / 'gateway.sqlite3'}", None
+        if engine != "sqlite":
+            server = stack.enter_context(started_server(durable=True))
+            url = server.fresh_database()
+            pid = int((server.socket_folder / "data" / "postmaster.pid").read_text().split()[0])
+        _upgrade(url)
+        yield stack.enter_context(placed(engine, url, own, receiver, names)), pid
+
+
 def _sizes_up_to(most: int) -> list[int]:
     """List the sizes at which to measure: each ten times the last, and the largest."""
     return [*(size for size in _SIZES if size < most), most]
@@ -180,6 +245,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace, Path, Console], Mapping[str, 
     "requests": _of_requests,
     "decisions": _of_decisions,
     "ledger": _of_ledger,
+    "deliveries": _of_deliveries,
 }
 
 

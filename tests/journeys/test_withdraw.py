@@ -13,7 +13,6 @@ from gateway.errors import (
     DeliveryError,
     DestinationUnreachableError,
     NoReplyError,
-    NotFoundError,
 )
 from gateway.journey import withdraw
 from gateway.journey.agreements import Wish, change_agreement
@@ -23,13 +22,14 @@ from gateway.journey.gateway import Acknowledgement, Gateway, Parcel
 from gateway.journey.reconcile import reconcile
 from gateway.journey.sharing import enter
 from gateway.referral.directory import Transport
-from gateway.referral.identifiers import AgreementId, OdsCode, ReferralId
+from gateway.referral.identifiers import AgreementId, ReferralId
 from gateway.referral.lifecycle import DeliveryKind, ReferralState
 from gateway.referral.sharing import AgreementMove
 from gateway.referral.withdrawals import Acknowledged, Standing
 from gateway.store import deliveries, referrals
 from gateway.store.engine import Transaction
 from tests.builders import register as consents
+from tests.builders import withdrawn
 from tests.builders.evidence import entries
 from tests.builders.house import FakeDestination, House
 from tests.builders.messages import PROVIDER, service_request
@@ -62,7 +62,7 @@ def work(house: House) -> None:
 
 
 def newest(house: House) -> Acknowledged:
-    return withdraw.newest(house.gateway, practice=PRACTICE_ODS, limit=1)[0]
+    return withdrawn.newest(house.gateway, limit=1)[0]
 
 
 def standings(house: House) -> list[str]:
@@ -125,7 +125,7 @@ def test_a_provider_whose_assurance_is_taken_back_gets_nothing_more_and_is_told(
     first, *rest = house.directory["providers"]
     house.apply(providers=[first | {"assured_until": "2026-11-01"}, *rest])
     withdraw.acknowledge(house.gateway)
-    (found,) = withdraw.newest(house.gateway, practice=None, limit=9)
+    (found,) = withdrawn.newest(house.gateway, limit=9)
     assert (found.withdrawal.cause, found.withdrawal.recipient) == ("assurance", PROVIDER)
     assert sorted(each.standing for each in found.covered) == ["delivered", "stopped"]
     assert state(house, waiting) is ReferralState.CLOSED
@@ -303,14 +303,6 @@ def test_one_that_takes_effect_later_is_carried_out_then(house: House) -> None:
     assert standings(house) == [Standing.DELIVERED, Standing.STOPPED]
     assert state(house, waiting) is ReferralState.CLOSED
     assert state(house, done) is ReferralState.RECALLING
-
-
-def test_a_withdrawal_of_one_practice_is_not_another_ones_to_see(house: House) -> None:
-    move(house, "withdrawn", OH)
-    found = newest(house).withdrawal
-    assert withdraw.show(house.gateway, found.id, practice=PRACTICE_ODS).withdrawal == found
-    with pytest.raises(NotFoundError):
-        withdraw.show(house.gateway, found.id, practice=OdsCode("G99002"))
 
 
 def may_reinstate(house: House) -> None:

@@ -20,7 +20,6 @@ import pytest
 import requests
 import yaml
 
-from gateway.journey import withdraw
 from gateway.journey.apply_directory import apply_directory, plan_directory
 from gateway.journey.replay import replay_referral
 from gateway.journey.switches import SwitchWish, set_switch
@@ -28,6 +27,7 @@ from gateway.referral.directory import Switch, SwitchValue
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.withdrawals import Standing
 from gateway.store import referrals
+from tests.builders import withdrawn
 from tests.builders.house import directory, own_keys
 from tests.builders.messages import NHS_NUMBER, patient, service_request
 from tests.builders.register import to_register
@@ -268,7 +268,7 @@ def is_broken(silence: Silence, came: dict[str, Any], referral: str, person: str
 
 def check_acknowledgements(installation: Installation, came: set[str], kept: set[str]) -> None:
     """Each was true: nothing that it calls stopped ever came, and all the rest was recalled."""
-    done = withdraw.newest(installation.gateway, practice=PRACTICE_ODS, limit=10_000)
+    done = withdrawn.newest(installation.gateway, limit=10_000)
     told = [each for one in done for each in one.covered]
     assert all(one.withdrawal.acknowledged_at for one in done)
     assert told

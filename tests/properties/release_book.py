@@ -160,6 +160,8 @@ class Book:
             name = entry["consent" if is_consent else "agreement"]
             effective = max(instant(entry["effective_at"]), at)
             change = Change(about, name, effective, _PERMITS[kind])
+            if kind == "agreement.withdrawn":  # in place of whatever was planned for later
+                self.changes = [c for c in self.changes if c.name != name or c.at <= effective]
         self.changes.append(change)
         self.pass_time(at)
 

@@ -47,7 +47,7 @@ from gateway.referral.model import Referral
 from gateway.referral.sharing import AgreementMove
 from gateway.store import referrals
 from gateway.store.tables_ledger import ledger_entry
-from tests.builders import register
+from tests.builders import register, withdrawn
 from tests.builders.evidence import id_in, take_back
 from tests.builders.house import House, build_house, directory, furnish, own_keys
 from tests.builders.messages import NHS_NUMBER, patient, service_request
@@ -335,7 +335,7 @@ class Releases(RuleBasedStateMachine):
             self.book.read(each)
             if each["kind"] == "withdrawal.acknowledged":
                 found = WithdrawalId(each["withdrawal"])
-                self.book.acknowledge(withdraw.show(self.house.gateway, found, practice=None))
+                self.book.acknowledge(withdrawn.find(self.house.gateway, found))
         arrivals = self.stage.arrivals[self.read_arrivals :]
         self.read_arrivals += len(arrivals)
         for arrival in arrivals:
