@@ -85,6 +85,7 @@ def _bring_again(
         state=DeliveryState.QUEUED,
         next_at=tx.at,
         give_up_at=tx.at + gateway.schedule.horizon,
+        lapses=0,
     )
     deliveries.change(tx, earlier, again)
     feeds.append(tx, again.provider, FeedKind.CHANGED, again.id)

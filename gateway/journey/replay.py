@@ -150,6 +150,7 @@ def _again(tx: Transaction, gateway: Gateway, present: Referral, earlier: Delive
         state=DeliveryState.QUEUED,
         next_at=tx.at,
         give_up_at=tx.at + gateway.schedule.horizon,
+        lapses=0,
         reason=earlier.reason if earlier.kind is DeliveryKind.RECALL else None,
     )
     deliveries.change(tx, earlier, again)

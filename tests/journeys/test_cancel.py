@@ -212,6 +212,21 @@ def test_a_recall_that_cannot_be_brought_is_a_persons_task_and_is_tried_again(
     assert len(house.destination.received) == 2
 
 
+def test_a_recall_that_is_tried_again_is_the_same_to_the_byte(house: House) -> None:
+    """Its provider tells a repeat by the key, and whoever signs it by the bytes."""
+    own = accepted(house)
+    work(house)
+    take_back(house, own)
+    house.destination.failures.append(DestinationRefusedError("no"))
+    work(house)
+    house.clock.move(minutes=10)
+    replay_referral(referral(house, own).reference, house.gateway)
+    work(house)
+    first, again = entries(house, "recall.released")
+    assert first["delivery"] == again["delivery"]
+    assert first["payload_sha256"] == again["payload_sha256"]
+
+
 def test_a_recall_is_tried_until_it_arrives(house: House) -> None:
     own = accepted(house)
     work(house)

@@ -21,6 +21,7 @@ from gateway.errors import (
 from gateway.journey.deliver import deliver_next
 from gateway.journey.gateway import Acknowledgement, Gateway, Parcel
 from gateway.journey.reconcile import reconcile
+from gateway.journey.replay import replay_referral
 from gateway.referral.directory import Transport
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.store.engine import Store
@@ -296,6 +297,9 @@ def test_a_delivery_that_three_workers_were_lost_with_is_put_aside(queued: House
     assert kinds(queued)[-3:] == ["delivery.lease_lapsed", "delivery.dead_lettered", "hold.opened"]
     assert the_delivery(queued).reason == "QUARANTINED.WORKERS_LOST"
     assert in_order(queued)
+    replay_referral(the_referral(queued).reference, queued.gateway)  # they are forgotten
+    assert deliver_next("worker", queued.gateway)
+    assert the_delivery(queued).state is DeliveryState.DELIVERED
 
 
 def test_a_message_other_than_the_one_received_is_held(queued: House) -> None:
