@@ -14,7 +14,6 @@ the name that went with the referral and nothing else: it is enough to compare, 
 nothing to anybody who does not have the referral.
 """
 
-import copy
 from collections.abc import Mapping
 from typing import Final
 
@@ -51,7 +50,7 @@ from gateway.referral.identifiers import (
     REFERENCE_SYSTEM,
     OdsCode,
 )
-from gateway.referral.json import Json, JsonObject, child, objects, string
+from gateway.referral.json import Json, JsonObject, child, copied, objects, string
 from gateway.referral.lifecycle import RequestStatus
 from gateway.referral.model import Delivery, Referral
 
@@ -136,7 +135,7 @@ def message_for(
         known = objects(patient.resource, "identifier")
         patient.resource["identifier"] = [*known, _person(referral)]
     sent = _sent_header(parts)
-    kept: JsonObject = {n: copy.deepcopy(sent[n]) for n in _KEPT_OF_HEADER if n in sent}
+    kept: JsonObject = {n: copied(sent[n]) for n in _KEPT_OF_HEADER if n in sent}
     header = rewritten(kept, _rewrites(parts, names, message.tree))
     use_case = next(iter(terms.use_cases(draft.request)), None)
     default = DEFAULT_DEFINITION[Meaning.NEW_REFERRAL]
@@ -199,7 +198,7 @@ def _entries(
     for part in parts.parts:
         if part.type == "MessageHeader":
             continue
-        resource = rewritten(copy.deepcopy(part.resource), rewrites)
+        resource = rewritten(copied(part.resource), rewrites)
         resource.pop("id", None)  # in BaRS, an id is what a receiver gave
         if part.path == "ServiceRequest":
             resource.pop("contained", None)
@@ -279,7 +278,7 @@ def _bundle(
     }
     name = f"urn:uuid:{draft.referral.id.part('MessageHeader')}"
     draft.entries.insert(0, {"fullUrl": name, "resource": own | header})
-    meta = copy.deepcopy(child(of, "meta") or {})
+    meta = copied(child(of, "meta") or {})
     meta["versionId"] = terms.application_version(
         endpoint, string(meta, "versionId") if string(of, "type") == "message" else None
     )
@@ -291,7 +290,7 @@ def _bundle(
         "type": "message",
     }
     if "identifier" in of:
-        bundle["identifier"] = copy.deepcopy(of["identifier"])
+        bundle["identifier"] = copied(of["identifier"])
     return bundle
 
 
@@ -318,8 +317,8 @@ def _tell(
             "resourceType": "Provenance",
             "target": targets,
             "recorded": instant(delivery.created_at),
-            "activity": {"coding": [copy.copy(TRANSFORMED)]},
-            "agent": [{"type": {"coding": [copy.copy(ASSEMBLER)]}, "who": organisation(by)}],
+            "activity": {"coding": [copied(TRANSFORMED)]},
+            "agent": [{"type": {"coding": [copied(ASSEMBLER)]}, "who": organisation(by)}],
         }
         draft.add(provenance, "Provenance/written")
 

@@ -7,7 +7,6 @@ the organisations are those of the directory. A Consent, a Practitioner, or a da
 gave is not made, so that the message is refused and held. Source: BaRS Core, message bundle.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +18,7 @@ from gateway.mapping.fhir_rest import resource_of
 from gateway.referral.directory import Endpoint
 from gateway.referral.identifiers import DOS_SERVICE_SYSTEM, ODS_CODE_SYSTEM, OdsCode
 from gateway.referral.identifiers import normal_system as normal
-from gateway.referral.json import Json, JsonObject, child, objects, string
+from gateway.referral.json import Json, JsonObject, child, copied, objects, string
 from gateway.referral.model import Identifier, Referral
 
 INTENT_SYSTEM = "http://hl7.org/fhir/request-intent"
@@ -113,7 +112,7 @@ def category_of(request: JsonObject, referral: Referral, endpoint: Endpoint) -> 
                 " the referral to a service that is reached otherwise.",
             )
         )
-    category: JsonObject = copy.deepcopy(sent[0]) if sent else {}
+    category: JsonObject = copied(sent[0]) if sent else {}
     codings: list[Json] = [*objects(category, "coding")]
     if not use_cases(request):
         codings.insert(0, use_case_of(referral, endpoint))
@@ -187,7 +186,7 @@ def _encounter(draft: Draft) -> JsonObject:
             "resourceType": "Encounter",
             "status": "finished",
             "class": {"system": _ACT_CODE, "code": "AMB", "display": "ambulatory"},
-            "subject": copy.deepcopy(request.get("subject")),
+            "subject": copied(request.get("subject")),
             "episodeOfCare": [{"reference": f"EpisodeOfCare/{draft.referral.correlation_id}"}],
         }
         found = draft.add(encounter | _period(request), "Encounter", for_sender=True)
@@ -204,7 +203,7 @@ def _plan(draft: Draft, encounter: JsonObject) -> None:
             "resourceType": "CarePlan",
             "status": "completed",
             "intent": "plan",
-            "subject": copy.deepcopy(request.get("subject")),
+            "subject": copied(request.get("subject")),
             "encounter": encounter,
         }
         plan |= _period(request)
@@ -216,7 +215,7 @@ def _plan(draft: Draft, encounter: JsonObject) -> None:
         if conditions:
             plan["addresses"] = conditions
         if reasons := objects(request, "reasonCode"):
-            plan["activity"] = [{"outcomeCodeableConcept": [*copy.deepcopy(reasons)]}]
+            plan["activity"] = [{"outcomeCodeableConcept": [*copied(reasons)]}]
         found = draft.add(plan, "CarePlan", for_sender=True)
     sent = objects(request, "basedOn")
     if not any(_leads(each, found) for each in sent):
@@ -231,7 +230,7 @@ def _period(request: JsonObject) -> JsonObject:
 def _spell(draft: Draft) -> None:
     """Write as BaRS does what a plain UK Core request writes otherwise; lose none of it."""
     request = draft.request
-    before = copy.deepcopy(request)
+    before = copied(request)
     intent = string(request, "intent")
     if intent != "plan":
         meta = child(request, "meta") or {}

@@ -8,7 +8,6 @@ and a Provenance. Source: FHIR R4, http.html, section 3.1.0.11; security-labels.
 Clinical Order Workflow guide for the Task.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -27,7 +26,7 @@ from gateway.referral.identifiers import (
     REFERENCE_SYSTEM,
     OdsCode,
 )
-from gateway.referral.json import Json, JsonObject, child, objects, string
+from gateway.referral.json import Json, JsonObject, child, copied, objects, string
 from gateway.referral.lifecycle import TaskStatus
 from gateway.referral.model import Delivery, Referral
 
@@ -96,7 +95,7 @@ def transaction_for(message: Outgoing, referral: Referral, delivery: Delivery) -
     for part in parts.parts:
         if part.type in _NOT_FORWARDED or ".contained[" in part.path:
             continue
-        resource = rewritten(copy.deepcopy(part.resource), _rewrites(parts, names))
+        resource = rewritten(copied(part.resource), _rewrites(parts, names))
         entries.append(_entry(names[part.path], resource))
     request = next(e for e in entries if string(resource_of(e), "resourceType") == "ServiceRequest")
     mark(resource_of(request), referral)
@@ -220,7 +219,7 @@ def add_labels(resource: JsonObject, labels: Sequence[JsonObject]) -> None:
     """Add security labels to those that a resource has."""
     if labels:
         meta = child(resource, "meta") or {}
-        meta["security"] = [*objects(meta, "security"), *copy.deepcopy(labels)]
+        meta["security"] = [*objects(meta, "security"), *copied(labels)]
         resource["meta"] = meta
 
 
@@ -231,8 +230,8 @@ def redaction(request: JsonObject, notice: Notice, delivery: Delivery) -> JsonOb
         "target": [{"reference": string(request, "fullUrl")}],
         "recorded": instant(delivery.created_at),
         "policy": [*notice.policies],
-        "activity": {"coding": [copy.copy(TRANSFORMED)]},
-        "agent": [{"type": {"coding": [copy.copy(ASSEMBLER)]}, "who": organisation(notice.by)}],
+        "activity": {"coding": [copied(TRANSFORMED)]},
+        "agent": [{"type": {"coding": [copied(ASSEMBLER)]}, "who": organisation(notice.by)}],
     }
 
 
@@ -251,7 +250,7 @@ def _task(request: JsonObject, referral: Referral, delivery: Delivery) -> JsonOb
         "owner": organisation(delivery.provider),
     }
     if subject is not None and not (string(subject, "reference") or "").startswith("#"):
-        task["for"] = copy.deepcopy(subject)
+        task["for"] = copied(subject)
     return task
 
 

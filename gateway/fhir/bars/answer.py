@@ -4,14 +4,13 @@ What enters: the message, the referral, and what is to be said beside it. What l
 Bundle. Nothing of the message is changed or left out. Source: BaRS Core, bundle processing.
 """
 
-import copy
 from collections.abc import Sequence
 
 from gateway.errors import Fault
 from gateway.fhir.outcome import operation_outcome
 from gateway.fhir.service_request import instant
 from gateway.referral.identifiers import ODS_CODE_SYSTEM, REFERENCE_SYSTEM
-from gateway.referral.json import Json, JsonObject, child, objects, string
+from gateway.referral.json import Json, JsonObject, child, copied, objects, string
 from gateway.referral.model import Referral
 
 
@@ -24,7 +23,7 @@ def synchronous_answer(
     can quote. A referral that is held brings the hop's on-hold Task, with the reason and the
     remedy. What was tolerated stands in an OperationOutcome.
     """
-    answer = copy.deepcopy(message)
+    answer = copied(message)
     entries: list[Json] = [*objects(answer, "entry")]
     subject: Json = None
     for position, entry in enumerate(objects(answer, "entry")):
@@ -60,5 +59,5 @@ def _planned_encounter(referral: Referral, subject: Json) -> JsonObject:
         },
     }
     if subject is not None:
-        encounter["subject"] = copy.deepcopy(subject)
+        encounter["subject"] = copied(subject)
     return {"fullUrl": f"urn:uuid:{own}", "resource": encounter}
