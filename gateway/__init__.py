@@ -20,7 +20,7 @@ The house, in layers (each imports downward only; checked by import-linter)::
     store                                   MEMORY: the only SQL
     mapping                                 WIRE: referral -> destination format
     fhir                                    WIRE: bytes <-> resources
-    consent | routing | ledger              RULES: pure functions
+    consent | writeback | routing | ledger  RULES: pure functions
     referral                                NOUNS: identifiers, model, lifecycle, directory
     errors                                  the error tree
 
@@ -44,7 +44,12 @@ Glossary (one word per idea):
     candidate    a service that could take a referral, with the reason it is one
     release      a decision bound to exact bytes and a lease
     delivery     the attempts to bring one referral to one service
+    lane         how one destination stands: its limits, and whether it answers
+    withdrawal   sharing that was taken back, with what became of each delivery that it covers
     recall       word to a service that a referral was taken back
+    feed         a provider's numbered list of what happened to its Tasks
+    subscription a provider's wish to be told of new events of its feed
+    outcome      what a provider says became of a referral
     profile      what is asked of a message beyond FHIR R4, as a file of fhir_profiles/
     hop          one leg of the journey, shown to its owner as a FHIR Task
     handle       the random name of one person at one practice
