@@ -18,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.cli.demo.acts import withdrawal_of
 from gateway.cli.demo.folder import SAMPLES_FOLDER
+from gateway.cli.demo.lists import events_of, is_whole
 from gateway.cli.demo.processes import run_gateway, tail
 from gateway.cli.demo.samples import SAMPLES, Ending
+from gateway.cli.demo.setting import OH
 from gateway.cli.demo.show import console_for_results, how_to_take_part, table_of
 from gateway.cli.demo.start import Demo, start_demo
 from gateway.cli.demo.watch import Seen, Walk, received_in_all
@@ -82,6 +84,7 @@ def _walk_all(demo: Demo, progress: Console) -> bool:
     good = sum(each.is_as_expected for each in seen)
     results.print(f"{good} of {len(seen)} samples ended as expected")
     is_good = _is_tally_right(demo, before, seen, results) and good == len(seen)
+    is_good = _is_list_whole(demo, results) and is_good
     held, recalled = (
         next(each for each in seen if each.sample.name == name) for name in (_EXPLAINED, _RECALLED)
     )
@@ -123,6 +126,15 @@ def _is_tally_right(
         console.print(f"{key}: {got} new referrals, {delivered} expected")
         is_right = is_right and got == delivered
     return is_right
+
+
+def _is_list_whole(demo: Demo, console: Console) -> bool:
+    """Pull a provider's own list as it would, and see that no number is missing."""
+    numbers = events_of(OH, demo)
+    is_good = bool(numbers) and is_whole(numbers)
+    which = f"numbers 1 to {len(numbers)}, none missing" if is_good else "numbers are missing"
+    console.print(f"{OH.key}'s own list: {len(numbers)} events, {which}")
+    return is_good
 
 
 def _is_proved(demo: Demo) -> bool:
