@@ -17,7 +17,7 @@ from datetime import datetime
 
 from gateway.consent.agreements import RESTRICTS, in_order, move_to
 from gateway.errors import DirectoryFileError
-from gateway.journey.assurance import change_assurance
+from gateway.journey.assurance import change_assurance, shortened
 from gateway.journey.gateway import Gateway
 from gateway.journey.sharing import import_agreement, import_switches
 from gateway.ledger.entry import DirectoryApplied
@@ -200,7 +200,10 @@ def _compare(listed: Sequence[DirectoryRow], said: _Said, text: str, *, end_miss
         changed=changed,
         missing=missing,
         kept=tuple(kept),
-        notes=tuple(_notes(signed, result)),
+        notes=(
+            *_notes(signed, result),
+            *shortened(_providers(said.rows), _providers(result.values())),
+        ),
         ends_missing=end_missing,
         file_sha256=hashlib.sha256(text.encode()).hexdigest(),
     )

@@ -6,11 +6,14 @@ its assurance was taken back, what waits for it is stopped: see `withdraw`.
 Source: the sharing rules, section 10.
 """
 
+from collections.abc import Iterator, Mapping
+
 from gateway.journey.gateway import Gateway
 from gateway.journey.withdraw import Concerns, begin
 from gateway.ledger.entry import AssuranceChanged
 from gateway.ledger.kinds import Source
 from gateway.referral.directory import Provider
+from gateway.referral.identifiers import OdsCode
 from gateway.referral.withdrawals import Cause
 from gateway.store import gates
 from gateway.store.engine import Transaction
@@ -53,6 +56,18 @@ def change_assurance(
             recorded_at=tx.at,
             concerns=Concerns(recipient=known.ods),
         )
+
+
+def shortened(
+    before: Mapping[OdsCode, Provider], then: Mapping[OdsCode, Provider]
+) -> Iterator[str]:
+    """Say of which providers a directory file shortens the assurance, and what comes of that."""
+    for ods in sorted(before):
+        if _is_less(before[ods], then.get(ods)):
+            yield (
+                f"provider {ods}: its assurance is shortened; if it is over by now, what waits for"
+                " it is closed for good, and what was delivered to it is recalled"
+            )
 
 
 def _is_less(before: Provider | None, now: Provider | None) -> bool:

@@ -356,6 +356,17 @@ def test_a_recipients_gate_is_held_against_the_changes_of_its_assurance(
     assert text in found.text
 
 
+def test_a_plan_says_that_it_shortens_an_assurance_and_what_comes_of_it(house: House) -> None:
+    said = (
+        f"provider {PROVIDER}: its assurance is shortened; if it is over by now, what waits for it"
+        " is closed for good, and what was delivered to it is recalled"
+    )
+    for shorter in ("2026-11-21", None):
+        assert plan(house, providers=provider(house, assured_until=shorter))[0].notes == (said,)
+    assert plan(house, **without_the_provider(house), end_missing=True)[0].notes == (said,)
+    assert plan(house, providers=provider(house, assured_until="2031-01-01"))[0].notes == ()
+
+
 def test_a_release_after_a_change_of_assurance_has_it_in_sight(house: House) -> None:
     assert house.post("/ServiceRequest", service_request()).status_code == 201
     apply(house, providers=provider(house, assured_until="2031-01-01"))
