@@ -104,6 +104,8 @@ _ROWS: tuple[_Row, ...] = (
     (REST, _UPDATE, Action.UPDATE, _MINOR, "hold.overdue"),
     (REST, _CREATE, Action.CREATE, _DONE, "icb.notice.drafted icb.notice.sent"),
     (REST, _CREATE, Action.CREATE, _DONE, "icb.notice.acknowledged icb.notice.reinstated"),
+    (REST, _CREATE, Action.CREATE, _DONE, "outcome.received"),
+    (REST, _CREATE, Action.CREATE, _MINOR, "outcome.refused"),
     (REST, _UPDATE, Action.UPDATE, _DONE, "writeback.done writeback.fallback"),
     (REST, _UPDATE, Action.UPDATE, _MINOR, "writeback.refused"),
     (REST, Coding(_INTERACTION, "read"), Action.READ, _DONE, "record.read interaction=read"),

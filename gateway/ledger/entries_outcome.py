@@ -8,14 +8,37 @@ Source: the sharing rules, sections 5 (R10, R25, R51) and 8.
 from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
-from gateway.ledger.kinds import EntryKind, WritebackRoute
-from gateway.ledger.line import Line, OnReferral
+from gateway.ledger.entries_referral import WhichDoor
+from gateway.ledger.kinds import EntryKind, OutcomeKind, WritebackRoute
+from gateway.ledger.line import Line, OnDelivery, OnReferral
 from gateway.ledger.values import Code, Handle, Name, Names, Ods, Sha256, Uuid, one_of
 
 _APPROVERS = 2
 """So many different people must have agreed. Source: the sharing rules, R10."""
 
+WhichOutcome = Annotated[OutcomeKind, one_of(OutcomeKind)]
 WhichRoute = Annotated[WritebackRoute, one_of(WritebackRoute)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReceived(OnDelivery):
+    """The recipient said what became of the referral; the bytes are kept as `artefact`."""
+
+    kind = EntryKind.OUTCOME_RECEIVED
+    artefact: Uuid
+    door: WhichDoor
+    outcome: WhichOutcome
+    payload_sha256: Sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRefused(OnDelivery):
+    """What the recipient said of the referral was not taken, because of `code`."""
+
+    kind = EntryKind.OUTCOME_REFUSED
+    code: Code
+    door: WhichDoor
+    payload_sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +144,9 @@ class BreakglassUsed(OnReferral):
 
 
 OutcomeEntry: TypeAlias = (
-    ReportSightOffered
+    OutcomeReceived
+    | OutcomeRefused
+    | ReportSightOffered
     | ReportSightSeen
     | ReportSightAgreed
     | ReportSightObjected

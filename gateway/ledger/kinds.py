@@ -57,6 +57,8 @@ class EntryKind(StrEnum):
     ICB_NOTICE_SENT = "icb.notice.sent"
     ICB_NOTICE_ACKNOWLEDGED = "icb.notice.acknowledged"
     ICB_NOTICE_REINSTATED = "icb.notice.reinstated"
+    OUTCOME_RECEIVED = "outcome.received"
+    OUTCOME_REFUSED = "outcome.refused"
     REPORT_SIGHT_OFFERED = "report.sight.offered"
     REPORT_SIGHT_SEEN = "report.sight.seen"
     REPORT_SIGHT_AGREED = "report.sight.agreed"
@@ -95,6 +97,7 @@ class Door(StrEnum):
 
     REST = "rest"
     BARS = "bars"
+    MESH = "mesh"
 
 
 class Effect(StrEnum):
@@ -208,6 +211,19 @@ class RecallAnswer(StrEnum):
     STOPPED = "stopped"
     RETURNED = "returned"
     RETAINED = "retained"
+
+
+class OutcomeKind(StrEnum):
+    """What a provider says became of a referral."""
+
+    ACCEPTED = "accepted"
+    BOOKED = "booked"
+    MORE_INFORMATION = "more-information"
+    COULD_NOT_CONTACT = "could-not-contact"
+    DID_NOT_ATTEND = "did-not-attend"
+    REJECTED = "rejected"
+    REPORT = "report"
+    CLOSED = "closed"
 
 
 class WritebackRoute(StrEnum):

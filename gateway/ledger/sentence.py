@@ -179,6 +179,8 @@ def _door(door: Door) -> str:
             return "the REST door"
         case Door.BARS:
             return "the BaRS door"
+        case Door.MESH:
+            return "a MESH mailbox"
         case _:
             assert_never(door)
 

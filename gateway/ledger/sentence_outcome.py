@@ -4,12 +4,15 @@ What enters: an entry on what comes back, or on a way past the usual rules. What
 sentence without any name of a person. Total, as `sentence.py` is.
 """
 
+from collections.abc import Mapping
 from typing import TypeAlias, assert_never
 
 from gateway.ledger.entry import (
     BreakglassUsed,
     LegalAuthorised,
     OutcomeEntry,
+    OutcomeReceived,
+    OutcomeRefused,
     ReportSightAgreed,
     ReportSightObjected,
     ReportSightOffered,
@@ -19,7 +22,7 @@ from gateway.ledger.entry import (
     WritebackFallback,
     WritebackRefused,
 )
-from gateway.ledger.kinds import WritebackRoute
+from gateway.ledger.kinds import OutcomeKind, WritebackRoute
 from gateway.ledger.sentence_words import say_list
 
 _Sight: TypeAlias = (
@@ -29,28 +32,20 @@ _Sight: TypeAlias = (
     | ReportSightObjected
     | ReportSightReleased
 )
+_Writeback: TypeAlias = WritebackDone | WritebackRefused | WritebackFallback
 
 
 def sentence_on_outcome(entry: OutcomeEntry) -> str:
     """Say in one sentence what this entry records of what comes back, or of a way past rules."""
     if isinstance(entry, _Sight):
         return _on_sight(entry)
+    if isinstance(entry, _Writeback):
+        return _on_writeback(entry)
     match entry:
-        case WritebackDone():
-            how = _route(entry.route)
-            return (
-                f"The system of practice {entry.practice} took the outcome {how}; whether it is "
-                "filed in the record, only the practice can say."
-            )
-        case WritebackRefused():
-            how = _route(entry.route)
-            return f"The outcome could not go to practice {entry.practice} {how}: {entry.code}."
-        case WritebackFallback():
-            how = _route(entry.route)
-            return (
-                f"The outcome goes to practice {entry.practice} {how} instead, "
-                f"because another way was refused: {entry.code}."
-            )
+        case OutcomeReceived():
+            return f"{entry.recipient} says that {_BECAME[entry.outcome]}."
+        case OutcomeRefused():
+            return f"What {entry.recipient} said of the referral was not taken: {entry.code}."
         case LegalAuthorised():
             whose = f" by practice {entry.practice}" if entry.practice else ""
             who = say_list(entry.approvers)
@@ -59,6 +54,25 @@ def sentence_on_outcome(entry: OutcomeEntry) -> str:
             return (
                 f"{entry.actor} went past a refusal in an emergency, for direct care "
                 f"({entry.code}); the reason given is sealed."
+            )
+        case _:
+            assert_never(entry)
+
+
+def _on_writeback(entry: _Writeback) -> str:
+    how = _route(entry.route)
+    match entry:
+        case WritebackDone():
+            return (
+                f"The system of practice {entry.practice} took the outcome {how}; whether it is "
+                "filed in the record, only the practice can say."
+            )
+        case WritebackRefused():
+            return f"The outcome could not go to practice {entry.practice} {how}: {entry.code}."
+        case WritebackFallback():
+            return (
+                f"The outcome goes to practice {entry.practice} {how} instead, "
+                f"because another way was refused: {entry.code}."
             )
         case _:
             assert_never(entry)
@@ -79,6 +93,18 @@ def _on_sight(entry: _Sight) -> str:
             return f"The {report} was sent on its way."
         case _:
             assert_never(entry)
+
+
+_BECAME: Mapping[OutcomeKind, str] = {
+    OutcomeKind.ACCEPTED: "it takes the referral on",
+    OutcomeKind.BOOKED: "it has booked the person",
+    OutcomeKind.MORE_INFORMATION: "it wants to know more before it goes on",
+    OutcomeKind.COULD_NOT_CONTACT: "it could not reach the person",
+    OutcomeKind.DID_NOT_ATTEND: "the person did not attend",
+    OutcomeKind.REJECTED: "it does not take the referral",
+    OutcomeKind.REPORT: "it has a report",
+    OutcomeKind.CLOSED: "it is done with the referral",
+}
 
 
 def _route(route: WritebackRoute) -> str:

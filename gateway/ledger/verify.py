@@ -265,6 +265,8 @@ switch.changed P- | effective_at source switch value version
 assurance.changed -- recipient | assured_until? source
 withdrawal.acknowledged ps recipient? withdrawal | about cause:withdrawal_cause delivered stopped unknown withdrawn_at
 icb.notice.drafted,sent,acknowledged,reinstated P- notice recipient? | letter_sha256 notice_kind
+outcome.received PS artefact delivery recipient referral | door outcome payload_sha256
+outcome.refused PS delivery recipient referral | code door payload_sha256
 report.sight.offered,seen,agreed,objected,released PS artefact recipient referral | payload_sha256
 writeback.done PS artefact referral | payload_sha256 route
 writeback.refused,fallback PS artefact referral | code route
@@ -360,12 +362,15 @@ _FORMS = {
     "answer": _words("stopped returned retained"),
     "cancellation": _words("revoked entered-in-error"),
     "change": _words("new widened renewal"),
-    "door": _words("rest bars"),
+    "door": _words("rest bars mesh"),
     "drift": _words("ahead behind"),
     "effect": _words("PERMIT HOLD DENY"),
     "extent": _words("log entry subject practice"),
     "interaction": _words("read vread history search"),
     "notice_kind": _words("withdraw-secondary freeze-new write-switch reinstate shared-care"),
+    "outcome": _words(
+        "accepted booked more-information could-not-contact did-not-attend rejected report closed"
+    ),
     "phase": _words("prepare connect no-reply busy refused"),
     "route": _words("update-record document letter"),
     "source": _words("practice import operator"),

@@ -7,7 +7,7 @@ import pytest
 from gateway.consent import decide
 from gateway.ledger import kinds
 from gateway.ledger.kinds import EntryKind
-from gateway.referral import directory, sharing, withdrawals
+from gateway.referral import directory, outcome, sharing, withdrawals
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from gateway.referral import directory, sharing, withdrawals
         (kinds.Source, sharing.Origin),
         (kinds.WithdrawalCause, withdrawals.Cause),
         (kinds.RecallAnswer, withdrawals.RecallAnswer),
+        (kinds.OutcomeKind, outcome.OutcomeKind),
     ],
     ids=lambda each: each.__module__,
 )
