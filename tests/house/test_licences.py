@@ -18,6 +18,7 @@ FREE = frozenset(
         "ISC",
         "MIT",
         "MIT-0",
+        "MIT-CMU",
         "PSF-2.0",
         "Unlicense",
         "Zlib",
