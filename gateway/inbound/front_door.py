@@ -15,7 +15,7 @@ from gateway.inbound.consent_routes import routes as consent_routes
 from gateway.inbound.definition_routes import routes as definition_routes
 from gateway.inbound.explain_routes import routes as explain_routes
 from gateway.inbound.feed_routes import routes as feed_routes
-from gateway.inbound.house import House
+from gateway.inbound.house import ANSWER_WITHIN, House
 from gateway.inbound.identity import ClientCredentials
 from gateway.inbound.impact_routes import routes as impact_routes
 from gateway.inbound.ledger_routes import routes as ledger_routes
@@ -59,6 +59,7 @@ def build_front_door(
     token_lifetime: timedelta,
     max_body_bytes: int,
     reach: Reach = NOWHERE,
+    answer_within: timedelta = ANSWER_WITHIN,
 ) -> flask.Flask:
     """Assemble the application.
 
@@ -68,6 +69,7 @@ def build_front_door(
         token_lifetime: how long an access token is good for.
         max_body_bytes: longer bodies are refused unread.
         reach: where subscribers may have notifications posted.
+        answer_within: how long after its arrival a request may begin anything.
     """
     base_url = public_url.rstrip("/") + FHIR_BASE
     identity = ClientCredentials(
@@ -83,6 +85,7 @@ def build_front_door(
         sharing_url=public_url.rstrip("/") + SHARING_BASE,
         identity=identity,
         reach=reach,
+        answer_within=answer_within,
     )
     app.register_blueprint(ping)
     app.register_blueprint(sharing_routes, url_prefix=SHARING_BASE)

@@ -1,12 +1,18 @@
 """What every route may reach: the live gateway, the public address, and who identifies callers."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 import flask
 
 from gateway.inbound.identity import ClientCredentials
 from gateway.journey.gateway import Gateway
 from gateway.journey.reach import Reach
+
+ANSWER_WITHIN: Final = timedelta(seconds=2.9)
+"""How long after its arrival a request may begin anything. With the longest statement
+(`database_timeout`) that is under the 5 seconds in which BaRS wants every answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +28,7 @@ class House:
     sharing_url: str
     identity: ClientCredentials
     reach: Reach
+    answer_within: timedelta = ANSWER_WITHIN
 
 
 def house() -> House:

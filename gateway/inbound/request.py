@@ -53,10 +53,6 @@ from gateway.referral.model import Door, Envelope, Receipt, Sender
 
 _T = TypeVar("_T")
 
-ANSWER_WITHIN = 2.9
-"""Seconds after which a request begins nothing more. With the longest statement
-(`database_timeout`) that is under the 5 seconds in which BaRS wants every answer."""
-
 _WHO_ASKS = {
     "NHSD-End-User-Organisation": "Organization",
     "NHSD-Requesting-Software": "Device",
@@ -93,7 +89,7 @@ def envelope(door: Door, sender: Sender, *, ids_required: bool) -> Envelope:
         body=body,
         body_sha256=hashlib.sha256(body).hexdigest(),
         is_repeatable=is_repeatable,
-        answer_by=flask.g.started + ANSWER_WITHIN,
+        answer_by=flask.g.started + house().answer_within.total_seconds(),
     )
 
 
@@ -127,7 +123,7 @@ def _patience() -> Iterator[None]:
     if line is None:
         yield
         return
-    line.settimeout(ANSWER_WITHIN)
+    line.settimeout(house().answer_within.total_seconds())
     try:
         yield
     except ClientDisconnected as error:
@@ -169,7 +165,7 @@ def access_recorded(door: Door, sender: Sender) -> Iterator[None]:
             body=body,
             body_sha256=hashlib.sha256(body).hexdigest(),
             is_repeatable=False,
-            answer_by=flask.g.started + ANSWER_WITHIN,
+            answer_by=flask.g.started + house().answer_within.total_seconds(),
         )
         reject(unnamed, codes_of(refusal, door), house().gateway, told=None)
         raise

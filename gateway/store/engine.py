@@ -100,13 +100,20 @@ class Store:
             with ExitStack() as until_committed, connection.begin():
                 tx = Transaction(connection=connection, at=at, vault=self.vault)
                 yield tx
-                if tx.told or tx.recorded:  # others wait for their turn from here on
-                    until_committed.enter_context(in_one_go(connection))
-                if tx.recorded:
-                    append(connection, tx.recorded, origin=self.ledger_origin, at=at)
-                if tx.told:
-                    number(connection, tx.told, at=at)
-                _check_time(answer_by)
+                try:
+                    if tx.told or tx.recorded:  # others wait for their turn from here on
+                        until_committed.enter_context(in_one_go(connection))
+                    self._write_last(tx)
+                    _check_time(answer_by)
+                except BaseException:  # what is wrong is told only where nothing waits behind it
+                    until_committed.close()
+                    raise
+
+    def _write_last(self, tx: Transaction) -> None:
+        if tx.recorded:
+            append(tx.connection, tx.recorded, origin=self.ledger_origin, at=tx.at)
+        if tx.told:
+            number(tx.connection, tx.told, at=tx.at)
 
     @contextmanager
     def reading(self, *, as_one_moment: bool = False) -> Iterator[Reading]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StoreUnavailableError
 
@@ -49,6 +50,7 @@ class Pen:
         self._driver = driver
         self._cursor = driver.cursor()
         self._trouble: Any = dialect.loaded_dbapi.OperationalError
+        self._error: Any = dialect.loaded_dbapi.Error
 
     def read(self, sql: str, values: Sequence[object]) -> Any | None:  # noqa: ANN401  # a row
         """Return the one row, or None."""
@@ -59,10 +61,8 @@ class Pen:
         cursors = [self._driver.cursor() for _ in asked]  # one has room for one answer
         for cursor, (sql, values) in zip(cursors, asked, strict=True):
             self._run(cursor.execute, sql, values)
-        try:
+        with self._told_as_usual():
             return [cursor.fetchone() for cursor in cursors]
-        except self._trouble as error:
-            raise StoreUnavailableError(_TROUBLE) from error
 
     def queue_for(self, name: str) -> None:
         """Wait for one's turn among those that write the same row, first come, first served.
@@ -88,7 +88,15 @@ class Pen:
         dialect_sql = (
             sql.removesuffix(" FOR NO KEY UPDATE") if self._is_sqlite else sql.replace("?", "%s")
         )
-        try:
+        with self._told_as_usual():
             execute(dialect_sql, values)
+
+    @contextmanager
+    def _told_as_usual(self) -> Iterator[None]:
+        """Raise what SQLAlchemy would have made of the driver's error."""
+        try:
+            yield
         except self._trouble as error:
             raise StoreUnavailableError(_TROUBLE) from error
+        except self._error as error:
+            raise DBAPIError.instance(None, None, error, self._error) from error

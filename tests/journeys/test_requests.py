@@ -173,7 +173,7 @@ def test_a_request_whose_time_has_ended_writes_nothing_and_may_be_sent_again(
 def _late(tree: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """As if reading had taken longer than an answer may."""
     started = flask.g.started
-    monkeypatch.setattr("gateway.store.engine.time.monotonic", lambda: started + 60)
+    monkeypatch.setattr("gateway.store.engine.time.monotonic", lambda: started + 3600)
     return tree
 
 

@@ -1,7 +1,10 @@
 """Whoever appends to the ledger waits only for others who append, and never in a circle."""
 
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -9,12 +12,16 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.ledger.entry import TokenRefused
 from gateway.ledger.seal import log_name
+from gateway.referral.identifiers import DeliveryId, OdsCode
 from gateway.store.engine import Transaction
+from gateway.store.feed_numbers import FeedKind, Told
+from gateway.store.pen import Pen
 from gateway.store.tables_ledger import checkpoint
 from tests.builders.evidence import entries
 from tests.builders.house import House
 from tests.builders.messages import PRACTICE
 
+NOTHING = DeliveryId("11111111-1111-4111-8111-111111111111")
 REFUSED = TokenRefused(actor="unknown", practice=PRACTICE, code="X")
 pytestmark = [
     pytest.mark.postgresql,  # the other engine takes one writer at a time
@@ -29,6 +36,14 @@ def sign(tx: Transaction, house: House, size: int) -> None:
     log = log_name(house.gateway.store.ledger_origin, tx.at)
     row = {"log": log, "size": size, "root": bytes(32), "note": "", "made_at": tx.at}
     tx.connection.execute(insert(checkpoint).values(**row))
+
+
+def _slowly(write: Callable[..., None]) -> Callable[..., None]:
+    def written(*given: Any) -> None:
+        time.sleep(0.05)
+        write(*given)
+
+    return written
 
 
 def test_an_entry_does_not_wait_for_a_checkpoint_that_is_not_committed(house: House) -> None:
@@ -57,9 +72,12 @@ def test_writers_and_signers_at_once_never_wait_in_a_circle(house: House) -> Non
     assert len(entries(house)) == before + WRITERS * EACH
 
 
+@pytest.mark.parametrize("told", ["at the commit", "at the next write", "at the next wait"])
 def test_a_write_that_the_database_refuses_late_takes_the_whole_transaction_back(
-    house: House,
+    house: House, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if told == "at the next write":  # by then the answer to the one before is there
+        monkeypatch.setattr(Pen, "write", _slowly(Pen.write))
     before = len(entries(house))
     with house.gateway.store.transaction(house.clock.now) as tx:
         tx.connection.execute(_no_more_entries)
@@ -68,6 +86,9 @@ def test_a_write_that_the_database_refuses_late_takes_the_whole_transaction_back
         with house.gateway.store.transaction(house.clock.now) as tx:
             sign(tx, house, 1)
             tx.record(REFUSED)
+            tx.told += [Told(OdsCode(PRACTICE), FeedKind.REFERRAL, NOTHING)] * (
+                told == "at the next wait"
+            )
 
     with pytest.raises(IntegrityError):
         sign_and_tell()
