@@ -88,9 +88,8 @@ def build_front_door(
         answer_within=answer_within,
     )
     app.register_blueprint(ping)
-    app.register_blueprint(sharing_routes, url_prefix=SHARING_BASE)
-    app.register_blueprint(impact_routes, url_prefix=SHARING_BASE)
-    app.register_blueprint(withdrawal_routes, url_prefix=SHARING_BASE)
+    for routes in (sharing_routes, impact_routes, withdrawal_routes):
+        app.register_blueprint(routes, url_prefix=SHARING_BASE)
     app.register_blueprint(ledger_routes, url_prefix=LEDGER_BASE)
     for routes in _FHIR_ROUTES:
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
