@@ -162,7 +162,13 @@ def endure(installation: Installation, lasting: timedelta) -> None:
 
     Some attempts are refused as busy, some answers are lost, some never come.
     """
-    installation.settings = {"delivery_lease": "PT2S", "delivery_threads": "2"}
+    installation.settings = {
+        "delivery_lease": "PT2S",
+        "delivery_threads": "2",
+        "outage_first": "PT0.5S",  # it will seem to be away, now and then, and is not left alone long
+        "outage_longest": "PT1S",
+        "worker_losses": "50",  # nor is what workers were killed with put aside
+    }
     installation.offer({"mixed": installation.receiver.address("mixed")})
     chance, stop = random.Random(7), threading.Event()  # noqa: S311  # no secret
     web = installation.serve()
