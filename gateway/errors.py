@@ -308,18 +308,25 @@ class DeliveryError(GatewayError):
     """One attempt failed. `may_retry` says whether trying again can help.
 
     `retry_after` is the destination's own wish, where it stated one. `status` is the
-    HTTP status, where there was one. The message never quotes the destination's body.
+    HTTP status, where there was one, `code` the destination's own for it, of those that are
+    known here. The message never quotes the destination's body.
     """
 
     phase: ClassVar[Phase]
     may_retry: ClassVar[bool] = True
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after: timedelta | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.code = code
 
     @property
     def may_have_arrived(self) -> bool:

@@ -16,6 +16,7 @@ from gateway.cli.erase import erase
 from gateway.cli.ledger import ledger
 from gateway.cli.notice import notice
 from gateway.cli.opt_out import opt_out
+from gateway.cli.report import report
 from gateway.cli.retention import retention
 from gateway.cli.subscription import subscription
 from gateway.cli.switch import switch
@@ -193,6 +194,7 @@ main.add_command(agreement)
 main.add_command(notice)
 main.add_command(withdrawal)
 main.add_command(recall)
+main.add_command(report)
 main.add_command(opt_out)
 main.add_command(erase)
 main.add_command(retention)

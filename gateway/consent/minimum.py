@@ -15,7 +15,7 @@ from enum import StrEnum
 from gateway.referral.directory import ProviderRole
 
 _ROWS = """
-care-provider                      | any              | always | *
+care-provider, community-pharmacy  | any              | always | *
 oh-provider, national-service, eap | ServiceRequest   | always | *
 oh-provider, national-service, eap | MessageHeader    | always | *
 oh-provider, national-service, eap | Patient          | always | meta, extension.Extension-UKCore-ContactPreference, extension.patient-interpreterRequired, identifier, active, name, telecom, gender, birthDate, deceasedBoolean, deceasedDateTime, address, contact, communication, generalPractitioner, managingOrganization

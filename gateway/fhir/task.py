@@ -13,6 +13,7 @@ from typing import Any
 from fhir.resources.R4B.task import Task
 
 from gateway.fhir.service_request import instant
+from gateway.mapping.outcome_terms import OUTCOME_SYSTEM, to_task
 from gateway.referral.identifiers import (
     ODS_CODE_SYSTEM,
     OWN_BASE,
@@ -23,6 +24,8 @@ from gateway.referral.identifiers import (
 from gateway.referral.json import JsonObject
 from gateway.referral.lifecycle import (
     CANCELLED,
+    CLOSED_BY_PROVIDER,
+    DECLINED_BY_PROVIDER,
     GATEWAY_HOP,
     PROVIDER_HOP,
     DeliveryKind,
@@ -31,6 +34,7 @@ from gateway.referral.lifecycle import (
     TaskStatus,
 )
 from gateway.referral.model import Delivery, Referral
+from gateway.referral.outcome import Outcome
 from gateway.referral.withdrawals import Recall, RecallAnswer
 
 BUSINESS_STATUS_SYSTEM = f"{OWN_BASE}/CodeSystem/hop-status"
@@ -71,14 +75,18 @@ def gateway_hop(referral: Referral, gateway: OdsCode) -> JsonObject:
 
 
 def provider_hop(
-    referral: Referral, delivery: Delivery, gateway: OdsCode, recall: Recall | None = None
+    referral: Referral,
+    delivery: Delivery,
+    gateway: OdsCode,
+    recall: Recall | None = None,
+    outcome: Outcome | None = None,
 ) -> JsonObject:
     """Show the hop from gateway to provider; a recall's Task asks to abort the referral.
 
     What the provider answered to a recall is its status from then on, whether or not our own
-    word of it was brought.
+    word of it was brought; `outcome` is what it said last of the referral itself.
     """
-    version = version_of(delivery, recall)
+    version = version_of(delivery, recall, outcome)
     body = _hop(referral, delivery.id, version, delivery.created_at, delivery.updated_at)
     body |= {
         "partOf": [{"reference": f"Task/{referral.id}"}],
@@ -95,13 +103,39 @@ def provider_hop(
     if recall is not None:
         body["restriction"] = {"period": {"end": instant(recall.due)}}
         body |= _answered(recall, delivery)
+    if outcome is not None:
+        body |= _said(outcome, delivery)
     return _tree(body)
 
 
-def version_of(delivery: Delivery, recall: Recall | None) -> str:
+def version_of(delivery: Delivery, recall: Recall | None, outcome: Outcome | None = None) -> str:
     """Name the version of a hop's Task: where its delivery stands, and what was answered."""
-    answer = recall.answer if recall else None
+    answer = recall.answer if recall else outcome and f"o{outcome.seq}"
     return f"{delivery.version}.{answer}" if answer else str(delivery.version)
+
+
+def _said(outcome: Outcome, delivery: Delivery) -> dict[str, Any]:
+    """Show what the provider said last, beside where the delivery stands."""
+    words = to_task(outcome.kind)
+    codings = [
+        {"system": BUSINESS_STATUS_SYSTEM, "code": delivery.state.value},
+        {"system": OUTCOME_SYSTEM, "code": words.business_status or outcome.kind.value},
+    ]
+    shown: dict[str, Any] = {
+        "status": words.status,
+        "businessStatus": {"coding": codings},
+        "lastModified": instant(outcome.received_at),
+    }
+    if outcome.reason is not None and outcome.reason_system is not None:
+        shown["statusReason"] = _concept(outcome.reason_system, outcome.reason)
+    return shown
+
+
+def with_document(task: JsonObject, outcome: Outcome) -> JsonObject:
+    """Add where the practice reads what an outcome holds."""
+    document: JsonObject = {"reference": f"DocumentReference/{outcome.id}"}
+    output: JsonObject = {"type": {"text": "document"}, "valueReference": document}
+    return task | {"output": [output]}
 
 
 def _answered(recall: Recall, delivery: Delivery) -> dict[str, Any]:
@@ -122,6 +156,9 @@ def _answered(recall: Recall, delivery: Delivery) -> dict[str, Any]:
 def _gateway_status(referral: Referral) -> TaskStatus:
     if referral.is_cancelled and referral.state is ReferralState.CLOSED:
         return TaskStatus.CANCELLED
+    because = referral.closed_because or ""
+    if because.startswith(CLOSED_BY_PROVIDER) and because != DECLINED_BY_PROVIDER:
+        return TaskStatus.COMPLETED
     return GATEWAY_HOP[referral.state]
 
 

@@ -25,7 +25,7 @@ from gateway.errors import (
     UnsupportedMessageError,
 )
 from gateway.fhir.examine import check_structure
-from gateway.fhir.json_text import read_json
+from gateway.fhir.json_text import read_json, write_json
 from gateway.fhir.service_request import searchset
 from gateway.fhir.task import (
     ANSWER_SYSTEM,
@@ -33,11 +33,13 @@ from gateway.fhir.task import (
     GROUND_SYSTEM,
     gateway_hop,
     provider_hop,
+    with_document,
 )
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
 from gateway.inbound.media import check_accept, to_response
+from gateway.inbound.outcomes import outcome_answer
 from gateway.inbound.request import envelope, read_body
 from gateway.inbound.search import (
     count,
@@ -76,7 +78,15 @@ _INSTANT: Final = re.compile(
 )
 _ETAG: Final = re.compile(r'(?:W/)?"([A-Za-z0-9.-]{1,64})"')
 _MAY_CHANGE: Final = frozenset({"status", "businessStatus", "statusReason"})
-_PATCHED: Final = {f"/{name}": name for name in _MAY_CHANGE}
+_FIXED: Final = frozenset(
+    "id identifier groupIdentifier basedOn partOf intent code focus for requester owner"
+    " authoredOn restriction".split()
+)
+"""What a provider's answer to a referral leaves as it is: what the Task is about, and whose."""
+_PATCHED: Final = {
+    f"/{name}": name
+    for name in (*_MAY_CHANGE, "output", "note", "contained", "input", "lastModified")
+}
 
 routes = flask.Blueprint("feed", __name__)
 
@@ -93,13 +103,15 @@ def feed_page() -> flask.Response:
 def put_task(hop_id: str) -> flask.Response:
     """Answer a recall: its Task as read, with the status and what says the answer changed."""
     check_accept()
-    tree, _ = read_body(envelope(Door.REST, flask.g.sender, ids_required=False))
+    sent = envelope(Door.REST, flask.g.sender, ids_required=False)
+    tree, _ = read_body(sent)
     hop = own_hop(flask.g.sender, own_id(hop_id), house().gateway)
     present = task_of(hop)
     changed = {name for name in present.keys() | tree.keys() if present.get(name) != tree.get(name)}
-    if changed - _MAY_CHANGE - {"meta"}:
-        raise _only_these(f"Task.{min(changed - _MAY_CHANGE - {'meta'})}")
-    return _answer(hop, tree)
+    fixed = changed & _FIXED if hop.recall is None else changed - _MAY_CHANGE - {"meta"}
+    if fixed:
+        raise _only_these(f"Task.{min(fixed)}")
+    return _answer(hop, tree, sent.body)
 
 
 @routes.patch("/Task/<hop_id>")
@@ -116,14 +128,16 @@ def patch_task(hop_id: str) -> flask.Response:
     hop = own_hop(flask.g.sender, own_id(hop_id), house().gateway)
     tree = _patched(task_of(hop), _steps(sent.body))
     check_structure(tree, house().gateway.profiles)
-    return _answer(hop, tree)
+    return _answer(hop, tree, write_json(tree))
 
 
-def _answer(hop: Hop, tree: JsonObject) -> flask.Response:
-    """Keep what a Task says of a recall, and show the Task as it is then."""
+def _answer(hop: Hop, tree: JsonObject, body: bytes) -> flask.Response:
+    """Keep what a Task says of a recall or a referral, and show the Task as it is then."""
+    known = _known_version()
+    if hop.recall is None and hop.delivery is not None:
+        return to_response(outcome_answer(hop.delivery.id, tree, body, known))
     if hop.recall is None:
         raise not_yet()
-    known = _known_version()
     said = _said(tree)
     after = answer_recall(flask.g.sender, hop.recall.id, said, known, house().gateway)
     return to_response(task_answer(after))
@@ -141,7 +155,11 @@ def task_of(hop: Hop) -> JsonObject:
     ods = house().gateway.ods
     if hop.delivery is None:
         return gateway_hop(hop.referral, ods)
-    return provider_hop(hop.referral, hop.delivery, ods, hop.recall)
+    task = provider_hop(hop.referral, hop.delivery, ods, hop.recall, hop.outcome)
+    is_practice = flask.g.sender.ods == hop.referral.practice
+    if hop.outcome is None or hop.outcome.payload is None or not is_practice:
+        return task
+    return with_document(task, hop.outcome)
 
 
 def _since(given: Mapping[str, list[str]]) -> int | datetime:
@@ -275,7 +293,8 @@ def _only_these(where: str) -> UnsupportedMessageError:
         Fault(
             code=IssueCode.NOT_SUPPORTED,
             expression=where,
-            diagnostics="Of a Task only status, businessStatus and statusReason are changed, each"
-            " as a whole. Send the rest as you read it.",
+            diagnostics="Of a recall's Task only status, businessStatus and statusReason are"
+            " changed; of a referral's, output, note, input, contained and lastModified too; each as"
+            " a whole. Send the rest as you read it.",
         )
     )

@@ -24,6 +24,7 @@ from gateway.inbound.open_routes import ping
 from gateway.inbound.open_routes import routes as open_routes
 from gateway.inbound.read_routes import routes as read_routes
 from gateway.inbound.referral_routes import routes as referral_routes
+from gateway.inbound.report_routes import routes as report_routes
 from gateway.inbound.request import echo_ids
 from gateway.inbound.sharing_routes import routes as sharing_routes
 from gateway.inbound.subscription_routes import routes as subscription_routes
@@ -36,6 +37,7 @@ from gateway.referral.model import Door
 FHIR_BASE = "/FHIR/R4"
 SHARING_BASE = "/sharing"
 LEDGER_BASE = "/ledger"
+REPORTS_BASE = "/reports"
 _FHIR_ROUTES = (
     open_routes,
     referral_routes,
@@ -91,6 +93,7 @@ def build_front_door(
     for routes in (sharing_routes, impact_routes, withdrawal_routes):
         app.register_blueprint(routes, url_prefix=SHARING_BASE)
     app.register_blueprint(ledger_routes, url_prefix=LEDGER_BASE)
+    app.register_blueprint(report_routes, url_prefix=REPORTS_BASE)
     for routes in _FHIR_ROUTES:
         app.register_blueprint(routes, url_prefix=FHIR_BASE)
     app.before_request(_start_clock)

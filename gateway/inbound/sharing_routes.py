@@ -6,19 +6,17 @@ practice. A change that is sent again finds that it stands already, and writes n
 """
 
 import flask
-from werkzeug.http import parse_options_header
 
 from gateway.errors import (
     Fault,
     IssueCode,
     NotFoundError,
     ParameterError,
-    UnsupportedMediaTypeError,
 )
-from gateway.fhir.json_text import read_json, write_json
+from gateway.fhir.json_text import write_json
 from gateway.inbound.house import house
 from gateway.inbound.identity import needs
-from gateway.inbound.request import envelope
+from gateway.inbound.plain_json import JSON, plain_body
 from gateway.journey.agreements import (
     AgreementSet,
     AgreementStanding,
@@ -49,7 +47,7 @@ from gateway.mapping.sharing_views import (
 from gateway.referral.directory import Scope, Switch
 from gateway.referral.identifiers import AgreementId, NoticeId, OdsCode
 from gateway.referral.json import JsonObject
-from gateway.referral.model import Door, Sender
+from gateway.referral.model import Sender
 from gateway.referral.notices import Notice
 from gateway.referral.sharing import AgreementMove, Origin
 from gateway.referral.withdrawals import Acknowledged
@@ -60,7 +58,6 @@ _MOVES = {
     "reinstate": AgreementMove.REINSTATED,
 }
 _NO_SCRIPTS = "default-src 'none'; style-src 'unsafe-inline'"
-_JSON = "application/json"
 
 routes = flask.Blueprint("sharing", __name__)
 
@@ -231,7 +228,7 @@ def _listed(rows: list[JsonObject]) -> flask.Response:
 
 
 def _answer(status: int, tree: JsonObject) -> flask.Response:
-    return flask.Response(write_json(tree), status, content_type=_JSON)
+    return flask.Response(write_json(tree), status, content_type=JSON)
 
 
 def _sender() -> Sender:
@@ -283,28 +280,8 @@ def _no_parameters() -> None:
 
 
 def _body(*, may_be_empty: bool = False) -> JsonObject:
-    """Read the body as a JSON object.
-
-    Raises:
-        HeaderError: an id of the request is malformed.
-        UnsupportedMediaTypeError: the body is packed, or not JSON in UTF-8.
-        InvalidMessageError: it is not a JSON object.
-    """
     _no_parameters()
-    sent = envelope(Door.REST, _sender(), ids_required=False)
-    if may_be_empty and not sent.body:
-        return {}
-    kind, options = parse_options_header(flask.request.headers.get("Content-Type", ""))
-    is_utf8 = options.get("charset", "utf-8").lower() in ("utf-8", "utf8")
-    packing = flask.request.headers.get("Content-Encoding", "identity").strip().lower()
-    if kind.strip().lower() != _JSON or not is_utf8 or packing != "identity":
-        raise UnsupportedMediaTypeError(
-            Fault(
-                code=IssueCode.NOT_SUPPORTED,
-                diagnostics=f"Send Content-Type: {_JSON} in UTF-8, without Content-Encoding.",
-            )
-        )
-    return read_json(sent.body)
+    return plain_body(may_be_empty=may_be_empty)
 
 
 def _malformed(text: str) -> ParameterError:

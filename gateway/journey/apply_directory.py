@@ -396,3 +396,5 @@ def _named_by(noun: Noun) -> Iterable[tuple[Kind, str]]:
         yield Kind.PRACTICE, noun.practice
     if isinstance(noun, Practice) and noun.commissioner is not None:
         yield Kind.COMMISSIONER, noun.commissioner
+    if isinstance(noun, Practice) and noun.letters is not None:
+        yield Kind.ENDPOINT, noun.letters

@@ -6,6 +6,7 @@ go, `accept`, `deliver` and `replay`, ask here, and so does `explain`: there is 
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +53,7 @@ class About:
 
     `payload_sha256` is of the bytes as received (accept), or as they would leave. `epochs`: those
     of the gates that the transaction holds; None: they are read when the decision is kept.
+    `recipient`: who would have it, where that is not whoever offers the service.
     """
 
     stage: Stage
@@ -62,6 +64,7 @@ class About:
     payload_sha256: str
     actor: str
     epochs: Epochs | None = None
+    recipient: OdsCode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +84,16 @@ class Case:
 
 
 def consider(
-    view: Reading | Transaction, gateway: Gateway, case: Case, candidate: Candidate
+    view: Reading | Transaction,
+    gateway: Gateway,
+    case: Case,
+    candidate: Candidate,
+    *,
+    also: Collection[Action] = (),
 ) -> Answer:
     """Gather the facts of a moment for one candidate, and decide. Nothing is stored.
+
+    `also`: other actions about which the same facts will be asked.
 
     1. Find who would share with whom, and what they have agreed.
     2. Read the patient's Consents, those that were sent and those that the register holds.
@@ -92,7 +102,8 @@ def consider(
     """
     referral, moment, service = case.referral, case.moment, candidate.service
     as_of = moment.at if moment.known_at is None else min(moment.at, moment.known_at)
-    asked_for = gateway.policy.reads(Action.FORWARD, candidate.purpose)
+    actions = (Action.FORWARD, *also)
+    asked_for = frozenset().union(*(gateway.policy.reads(a, candidate.purpose) for a in actions))
     parties = DirectoryAsOf(view, as_of).parties(
         case.practice,
         service.provider if service else None,
@@ -188,6 +199,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
     """Store a decision and record it. It is as binding as the act it stands beside."""
     verdict, service = answer.verdict, answer.candidate.service
     decision_id = DecisionId.of(gateway.new_uuid())
+    recipient = about.recipient or (service.provider if service else None)
     detail = decisions.add(
         tx,
         Decision(
@@ -198,7 +210,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
             practice=about.practice,
             subject=about.subject,
             service=service.id if service else None,
-            provider=service.provider if service else None,
+            provider=recipient,
             purpose=answer.candidate.purpose,
             payload_sha256=about.payload_sha256,
             facts=answer.facts,
@@ -213,7 +225,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
         or gates.epochs(
             tx,
             practice=about.practice,
-            recipient=service.provider if service else None,
+            recipient=recipient,
             subject=about.subject,
         ),
         practice=about.practice,
@@ -222,7 +234,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
         referral=about.referral,
         delivery=about.delivery,
         service=service.id if service else None,
-        recipient=service.provider if service else None,
+        recipient=recipient,
         stage=about.stage,
         effect=LedgerEffect(verdict.effect),
         rule=verdict.primary_rule,

@@ -27,6 +27,7 @@ from gateway.journey import outage, settle
 from gateway.journey.claim import claim_due
 from gateway.journey.consider import About, Answer, case_of, consider, keep, now
 from gateway.journey.gateway import Gateway, Parcel
+from gateway.journey.letters import release_letter
 from gateway.journey.outbox import named
 from gateway.journey.recall import end_attempt, record_release
 from gateway.ledger.entry import DeliveryReleased, RedactionApplied
@@ -69,7 +70,8 @@ def deliver(claimed: Delivery, gateway: Gateway) -> None:
     4. Decide again, on what is left and the facts of this moment; map it to the exact bytes
        that would leave, and bind the decision to them.
     5. PERMIT: record the release. HOLD or DENY: stop, and record that. (A recall carries
-       nothing of the person: its bytes are recorded and released without steps 2 to 4.)
+       nothing of the person: its bytes are recorded and released without steps 2 to 4. A letter
+       to the practice is put to the write guard as well: `journey.letters`.)
     --- no transaction ---
     6. Send, unless the attempt's time is over; wait for the answer.
     --- transaction: settle ---
@@ -100,6 +102,8 @@ def _release(claimed: Delivery, gateway: Gateway) -> Parcel | None:
     with gateway.store.transaction(gateway.clock()) as tx:
         if claimed.kind is DeliveryKind.RECALL:
             return _release_recall(tx, gateway, claimed)
+        if claimed.kind is DeliveryKind.LETTER:
+            return _release_letter(tx, gateway, claimed)
         fence = gates.hold(tx, claimed.referral, recipient=claimed.provider)
         found = leased.hold_with_body(tx, claimed)
         if found is None or _is_over(tx, gateway, claimed, found.referral):
@@ -189,6 +193,14 @@ def _release_recall(tx: Transaction, gateway: Gateway, claimed: Delivery) -> Par
     released = _leave(tx, gateway, claimed, present)
     record_release(tx, released, present, sha256)
     return _parcel(gateway, released, present, endpoint, body, sha256)
+
+
+def _release_letter(tx: Transaction, gateway: Gateway, claimed: Delivery) -> Parcel | None:
+    """Decide on a letter again, and bind the decision to its bytes: see `journey.letters`."""
+    present = leased.hold_still(tx, claimed)
+    if present is None or _is_over(tx, gateway, claimed, present):
+        return None
+    return release_letter(tx, gateway, claimed, present)
 
 
 def _asked(tx: Transaction, claimed: Delivery) -> Delivery:

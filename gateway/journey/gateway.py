@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gateway.consent.decide import Policy
 from gateway.fhir.profiles.model import Profiles
+from gateway.mapping.mesh import Control
 from gateway.mapping.outgoing import Outgoing
 from gateway.referral.directory import Endpoint, Format, Transport
 from gateway.referral.identifiers import OdsCode, ReferralReference
@@ -21,7 +22,8 @@ from gateway.store.engine import Store
 class Parcel:
     """Exactly what leaves in one attempt. `body_sha256` is hexadecimal, of `body`.
 
-    `media_type` is what its format is sent as.
+    `media_type` is what its format is sent as. `control` goes with a letter, which MESH routes by
+    the person; None: the transport makes its own.
     """
 
     delivery: Delivery
@@ -30,6 +32,7 @@ class Parcel:
     media_type: str
     body: bytes
     body_sha256: str
+    control: Control | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,8 @@ class Schedule:
     After `silences` attempts in a row without an answer a destination is left alone, for
     `rest_first` at first and twice as long each time, up to `rest_longest`. A delivery that
     `lapses` workers in a row did not come back with is put aside. `recall_due` is how soon a
-    provider must answer a recall.
+    provider must answer a recall, `letter_due` how soon a practice's system must answer a letter,
+    `silence` how long a provider may say nothing of a referral.
     """
 
     first: timedelta
@@ -106,6 +110,8 @@ class Schedule:
     rest_longest: timedelta = timedelta(minutes=5)
     lapses: int = 3
     recall_due: timedelta = timedelta(days=2)
+    letter_due: timedelta = timedelta(days=1)
+    silence: timedelta = timedelta(days=14)
 
     def rest(self, failures: int) -> timedelta:
         """Tell how long to leave a destination alone that gave no answer so many times."""

@@ -27,8 +27,9 @@ from gateway.referral.identifiers import (
 from gateway.referral.json import JsonObject, objects
 from gateway.referral.lifecycle import DeliveryKind, RequestStatus
 from gateway.referral.model import Change, Delivery, Identifier, Referral, Sender
+from gateway.referral.outcome import Outcome
 from gateway.referral.withdrawals import Recall
-from gateway.store import deliveries, feeds, persons, recalls, referrals
+from gateway.store import deliveries, feeds, outcomes, persons, recalls, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading, Transaction
 from gateway.store.referrals import Changed, Search
@@ -38,12 +39,14 @@ from gateway.store.referrals import Changed, Search
 class Hop:
     """One leg: the referral itself (`delivery` None), or one of its deliveries.
 
-    `recall` is what a delivery of that kind is for, and what came of it.
+    `recall` is what a delivery of that kind is for, and what came of it; `outcome` what its
+    provider said last of the referral, of what whoever asks may know.
     """
 
     referral: Referral
     delivery: Delivery | None
     recall: Recall | None = None
+    outcome: Outcome | None = None
 
     @property
     def id(self) -> str:
@@ -63,6 +66,7 @@ def hop_of(view: Reading | Transaction, delivery: Delivery) -> Hop:
         referral=referrals.get(view, delivery.referral),
         delivery=delivery,
         recall=recalls.find(view, delivery.id) if is_recall else None,
+        outcome=outcomes.last_of(view, [delivery.id]).get(delivery.id),
     )
 
 
@@ -71,8 +75,9 @@ def hops_of(view: Reading, found: Sequence[Delivery]) -> Iterator[Hop]:
     wanted = {each.referral for each in found}
     of_each = {each.id: each for each in referrals.everyone(view, wanted)}
     told = {each.id: each for each in recalls.of_ids(view, [each.id for each in found])}
+    said = outcomes.last_of(view, [each.id for each in found])
     for each in found:
-        yield Hop(of_each[each.referral], each, told.get(each.id))
+        yield Hop(of_each[each.referral], each, told.get(each.id), said.get(each.id))
 
 
 def service_is_known(service: DosServiceId, gateway: Gateway) -> bool:

@@ -63,8 +63,9 @@ def put(
     to: To,
     reason: str | None,
     delivery_id: DeliveryId | None = None,
+    part: int = 0,
 ) -> Delivery:
-    """Put a new delivery into the outbox, due at once."""
+    """Put a new delivery into the outbox, due at once; `part` numbers the letters of a referral."""
     new = Delivery(
         id=delivery_id or DeliveryId.of(gateway.new_uuid()),
         kind=kind,
@@ -80,6 +81,7 @@ def put(
         reason=reason,
         may_have_arrived=False,
         lane=to.lane,
+        part=part,
         version=1,
         created_at=tx.at,
         updated_at=tx.at,

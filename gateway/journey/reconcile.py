@@ -21,10 +21,18 @@ from gateway.journey.reconcile_ledger import (
 )
 from gateway.journey.reconcile_recall import recall_faults, withdrawal_faults
 from gateway.journey.reconcile_referral import Rows, ledger_faults
+from gateway.journey.reconcile_returns import return_faults
 from gateway.referral.identifiers import ReferralReference
 from gateway.referral.lifecycle import DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Referral
-from gateway.store import bijection, bijection_recalls, bijection_rows, erasing, referrals
+from gateway.store import (
+    bijection,
+    bijection_outcomes,
+    bijection_recalls,
+    bijection_rows,
+    erasing,
+    referrals,
+)
 from gateway.store.bijection import DeliveryRow
 from gateway.store.engine import Reading
 
@@ -111,6 +119,7 @@ def reconcile(gateway: Gateway) -> Reconciliation:
             leases += any(_has_lapsed(d, now) for d in rows.deliveries)
             texts = [*_state_faults(referral, rows.deliveries), *ledger_faults(rows, entries)]
             texts += recall_faults(rows.recalls, entries)
+            texts += return_faults(rows.returns, entries)
             told.add(
                 Discrepancy(referral.reference, text, f"referral {referral.id}") for text in texts
             )
@@ -160,6 +169,7 @@ def _walks(view: Reading) -> Iterator[tuple[Rows, Sequence[bijection.Said]]]:
         changes = bijection.changes_of(view, ids)
         decisions = bijection_rows.decisions_of(view, ids)
         recalls = bijection_recalls.recalls_of(view, ids)
+        returns = bijection_outcomes.returns_of(view, ids)
         entries = bijection.said_of_referrals(view, ids)
         for each in some:
             rows = Rows(
@@ -168,6 +178,7 @@ def _walks(view: Reading) -> Iterator[tuple[Rows, Sequence[bijection.Said]]]:
                 changes=changes[each.id],
                 decisions=decisions[each.id],
                 recalls=recalls[each.id],
+                returns=returns[each.id],
             )
             yield rows, entries[each.id]
 
@@ -194,7 +205,11 @@ def _has_lapsed(delivery: DeliveryRow, now: datetime) -> bool:
 
 
 def _state_faults(referral: Referral, own: Sequence[DeliveryRow]) -> Iterable[str]:
-    live = [d for d in own if d.state in _IS_LIVE and not _is_over(referral, d)]
+    live = [
+        d
+        for d in own
+        if d.kind is not DeliveryKind.LETTER and d.state in _IS_LIVE and not _is_over(referral, d)
+    ]
     yield from _live_faults(referral, live)
     if referral.state is ReferralState.HELD and referral.hold is None:
         yield "it is held without a reason, an owner and a date"

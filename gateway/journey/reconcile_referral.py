@@ -15,6 +15,7 @@ from gateway.ledger.values import write_instant
 from gateway.referral.lifecycle import TAKEN_BACK_CODES, DeliveryKind, DeliveryState, ReferralState
 from gateway.referral.model import Referral
 from gateway.store.bijection import ChangeRow, DeliveryRow, Said
+from gateway.store.bijection_outcomes import ReturnRows
 from gateway.store.bijection_recalls import RecallRow
 from gateway.store.bijection_rows import TOLD, Fact, Pair
 
@@ -22,6 +23,7 @@ _K, _D = EntryKind, DeliveryState
 _QUEUES: Mapping[str, DeliveryKind] = {
     _K.DELIVERY_QUEUED: DeliveryKind.REFERRAL,
     _K.RECALL_QUEUED: DeliveryKind.RECALL,
+    _K.LETTER_QUEUED: DeliveryKind.LETTER,
 }
 _WAITS = frozenset({_D.QUEUED, _D.IN_FLIGHT})
 """A worker claims a delivery without an entry, so what is queued may be in flight by now."""
@@ -29,6 +31,7 @@ _FLIES = frozenset({_D.IN_FLIGHT})
 _MOVES: Mapping[str, frozenset[DeliveryState]] = {
     _K.DELIVERY_QUEUED: _WAITS,
     _K.RECALL_QUEUED: _WAITS,
+    _K.LETTER_QUEUED: _WAITS,
     _K.DELIVERY_UNKNOWN: _WAITS,
     _K.DELIVERY_REPLAYED: _WAITS,
     _K.DELIVERY_RELEASED: _FLIES,
@@ -55,6 +58,7 @@ class Rows:
     changes: Sequence[ChangeRow]
     decisions: Sequence[Fact]
     recalls: Sequence[RecallRow]
+    returns: ReturnRows
 
 
 @dataclass(slots=True)
@@ -222,7 +226,7 @@ def _one_delivery_faults(row: DeliveryRow, queued: Said, last: Said) -> Iterator
     }
     if row.kind is DeliveryKind.REFERRAL:
         told["service"] = (queued["service"], row.service)
-    else:
+    elif row.kind is DeliveryKind.RECALL:
         told["cause"] = (queued["cause"], row.reason)
     differing = [name for name, (there, here) in told.items() if there != here]
     if differing:

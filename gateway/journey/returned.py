@@ -19,9 +19,12 @@ from itertools import groupby
 from gateway.errors import MessageError, Phase
 from gateway.journey.consider import record_hold
 from gateway.journey.gateway import Gateway
+from gateway.journey.letter_answers import Heard, hear
 from gateway.journey.outbox import named
 from gateway.ledger.entry import DeliveryRefused
+from gateway.mapping.itk3_answers import AnswerLevel, read_answer, read_report
 from gateway.mapping.mesh import (
+    ANSWERS,
     INFRASTRUCTURE_SUCCESS,
     Response,
     answers_to,
@@ -39,7 +42,7 @@ from gateway.referral.lifecycle import (
     ReferralState,
 )
 from gateway.referral.model import Delivery, Hold, Referral
-from gateway.store import deliveries, feeds, referrals
+from gateway.store import deliveries, feeds, letters, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
 from gateway.store.feeds import FeedKind
@@ -112,6 +115,8 @@ def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate
     with gateway.store.transaction(gateway.clock()) as tx:
         found = _find(tx, [answer.about if answer else post.linked, post.local_id])
         endpoint = next((e for e in endpoints if found and e.id == found.lane), None)
+        if found is not None and endpoint is not None and found.kind is DeliveryKind.LETTER:
+            return _take_answer(tx, gateway, post, found)
         if found is None or endpoint is None or not _may_speak(post, endpoint):
             return Fate.NOT_UNDERSTOOD
         if found.state in _WAITS:
@@ -124,6 +129,32 @@ def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate
             _note(tx, found, _reached(answer))
         else:
             _give_back(tx, gateway, found, f"{REFUSED_BY_RECIPIENT}.{answer.code}")
+    return Fate.ON_RECORD
+
+
+def _take_answer(tx: Transaction, gateway: Gateway, post: Post, found: Delivery) -> Fate:
+    """Take what is said of a letter, in the workflow of its answers, or by MESH."""
+    letter = letters.get(tx, found.id)
+    expected = f"{letter.interaction}{ANSWERS}"
+    if post.is_report != (post.sender is None) or (
+        not post.is_report and post.workflow != expected
+    ):
+        return Fate.NOT_UNDERSTOOD
+    if found.state in _WAITS:
+        return Fate.LATER
+    if found.state is not DeliveryState.DELIVERED or _is_of_another(post, found):
+        return Fate.ON_RECORD
+    if post.is_report:
+        code, meaning = read_report(post.code)
+        heard = Heard(code=code, meaning=meaning, level=None)
+    else:
+        answer = read_answer(post.body)
+        heard = Heard(
+            code=answer.code,
+            meaning=answer.meaning,
+            level=answer.level or AnswerLevel.INFRASTRUCTURE,
+        )
+    hear(tx, gateway, found, referrals.hold_still(tx, found.referral), heard)
     return Fate.ON_RECORD
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from gateway.consent.decide import Effect, Verdict
 from gateway.errors import DamagedRecordError, DeliveryError, MessageError, Phase
+from gateway.journey import letter_answers
 from gateway.journey.consider import hold_for, record_hold
 from gateway.journey.gateway import Acknowledgement, Gateway
 from gateway.journey.outbox import named
@@ -77,6 +78,9 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
         if present is None:
             return
         _end(tx, _receipted(claimed, acknowledged), DeliveryState.DELIVERED, reason=None)
+        if claimed.kind is DeliveryKind.LETTER:
+            letter_answers.sent(tx, gateway, claimed, present, acknowledged.status)
+            return
         if claimed.kind is DeliveryKind.RECALL:
             sent(tx, claimed, present, acknowledged)
             return
@@ -254,6 +258,9 @@ def give_up(
         end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
         return
     _end(tx, claimed, DeliveryState.DEAD_LETTERED, reason=reason)
+    if claimed.kind is DeliveryKind.LETTER:
+        letter_answers.not_brought(tx, gateway, claimed, present, reason)
+        return
     tx.record(
         DeliveryDeadLettered(
             **named(claimed, present, actor=ACTOR),
@@ -275,7 +282,7 @@ def give_up(
 
 def is_taken_back(tx: Transaction, claimed: Delivery, present: Referral) -> str | None:
     """Why no attempt may follow this one: its sender took it back, or sharing was withdrawn."""
-    if claimed.kind is DeliveryKind.RECALL:
+    if claimed.kind is not DeliveryKind.REFERRAL:
         return None
     if present.is_cancelled:
         return CANCELLED
@@ -289,6 +296,9 @@ def _refused_by_destination(
     code = f"REFUSED_BY_PROVIDER.{failure.status}" if failure.status else "REFUSED_BY_PROVIDER"
     _end(tx, claimed, DeliveryState.REFUSED, reason=code)
     tx.record(_refused(claimed, present, failure.phase, code, None))
+    if claimed.kind is DeliveryKind.LETTER:
+        letter_answers.refused(tx, gateway, claimed, present, failure)
+        return
     _hold_for_operator(
         tx,
         claimed,
@@ -336,7 +346,7 @@ def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: st
     deliveries.change(tx, claimed, ended)
     if claimed.kind is DeliveryKind.RECALL:
         feeds.append(tx, claimed.provider, FeedKind.CHANGED, claimed.id)
-    elif state is DeliveryState.DELIVERED:
+    elif claimed.kind is DeliveryKind.REFERRAL and state is DeliveryState.DELIVERED:
         feeds.append(tx, claimed.provider, FeedKind.REFERRAL, claimed.id)
 
 

@@ -77,7 +77,16 @@ _NOT_KNOWN: JsonObject = {
         }
     ]
 }
-_NAMED = ("decision", "agreement", "notice", "artefact", "service", "endpoint", "withdrawal")
+_NAMED = (
+    "decision",
+    "agreement",
+    "notice",
+    "artefact",
+    "service",
+    "endpoint",
+    "withdrawal",
+    "reminder",
+)
 """References of an entry to what has no address here, each under a system of its own."""
 _TASKS = ("delivery", "recalled")
 _SUFFIX = 12  # hexadecimal digits that tell logs of one year apart

@@ -10,6 +10,7 @@ The classes stand with their subject; whoever writes or reads entries imports th
     entries_delivery.py   a delivery or a recall, attempt by attempt
     entries_sharing.py    consents, agreements, switches, assurance; withdrawals; notices
     entries_outcome.py    what comes back: reports, write-backs; law and emergencies
+    entries_return.py     letters to practices, reminders, what was learned of a switch
     entries_audit.py      reading, erasing, and the log itself: checkpoints, keys, checks
     entries_house.py      the gateway itself: directory, rules, log, destinations, clients
 
@@ -99,6 +100,14 @@ from gateway.ledger.entries_referral import (
     ReferralReceived,
     ReferralRejected,
 )
+from gateway.ledger.entries_return import (
+    CodingLearned,
+    LetterAnswered,
+    LetterQueued,
+    ReminderClosed,
+    ReminderOpened,
+    ReturnEntry,
+)
 from gateway.ledger.entries_sharing import (
     AgreementEntry,
     AgreementExpired,
@@ -127,7 +136,13 @@ from gateway.ledger.entries_sharing import (
 )
 
 Entry: TypeAlias = (
-    ReferralEntry | DeliveryEntry | SharingEntry | OutcomeEntry | AuditEntry | HouseEntry
+    ReferralEntry
+    | DeliveryEntry
+    | SharingEntry
+    | OutcomeEntry
+    | ReturnEntry
+    | AuditEntry
+    | HouseEntry
 )
 
 __all__ = [
@@ -152,6 +167,7 @@ __all__ = [
     "CheckpointPublished",
     "CheckpointRefused",
     "ClockDrift",
+    "CodingLearned",
     "ConsentEnteredInError",
     "ConsentEntry",
     "ConsentRecorded",
@@ -186,6 +202,8 @@ __all__ = [
     "KeyRotated",
     "LedgerVerified",
     "LegalAuthorised",
+    "LetterAnswered",
+    "LetterQueued",
     "NoticeEntry",
     "OptOutLoaded",
     "OutageBegan",
@@ -207,12 +225,15 @@ __all__ = [
     "ReferralEntry",
     "ReferralReceived",
     "ReferralRejected",
+    "ReminderClosed",
+    "ReminderOpened",
     "ReportSightAgreed",
     "ReportSightObjected",
     "ReportSightOffered",
     "ReportSightReleased",
     "ReportSightSeen",
     "RetentionPurged",
+    "ReturnEntry",
     "SharingEntry",
     "SubjectErased",
     "SwitchChanged",

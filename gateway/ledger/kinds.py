@@ -67,6 +67,11 @@ class EntryKind(StrEnum):
     WRITEBACK_DONE = "writeback.done"
     WRITEBACK_REFUSED = "writeback.refused"
     WRITEBACK_FALLBACK = "writeback.fallback"
+    LETTER_QUEUED = "letter.queued"
+    LETTER_ANSWERED = "letter.answered"
+    REMINDER_OPENED = "reminder.opened"
+    REMINDER_CLOSED = "reminder.closed"
+    CODING_LEARNED = "coding.learned"
     LEGAL_AUTHORISED = "legal.authorised"
     BREAKGLASS_USED = "breakglass.used"
     RECORD_READ = "record.read"
@@ -122,6 +127,7 @@ class Stage(StrEnum):
     RELEASE = "release"
     REPLAY = "replay"
     READ = "read"
+    WRITE_BACK = "write-back"
 
 
 class AgreementKind(StrEnum):
@@ -232,6 +238,13 @@ class WritebackRoute(StrEnum):
     UPDATE_RECORD = "update-record"
     DOCUMENT = "document"
     LETTER = "letter"
+
+
+class CodingSource(StrEnum):
+    """How it became known that a practice takes no coded entries."""
+
+    LOOKUP = "lookup"
+    LEARNED = "learned"
 
 
 class Drift(StrEnum):

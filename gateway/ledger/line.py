@@ -26,7 +26,7 @@ Part: TypeAlias = Literal["top", "refs", "detail"]
 _TOP = frozenset({"practice", "subject", "actor", "epochs"})
 _REFS = frozenset(
     (
-        "agreement artefact consent decision delivery endpoint notice recipient referral service "
+        "agreement artefact consent decision delivery endpoint notice recipient referral reminder service "
         "withdrawal"
     ).split()
 )

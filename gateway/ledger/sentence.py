@@ -31,6 +31,7 @@ from gateway.ledger.entry import (
     ReferralEntry,
     ReferralReceived,
     ReferralRejected,
+    ReturnEntry,
     SharingEntry,
     TokenIssued,
     TokenRefused,
@@ -39,6 +40,7 @@ from gateway.ledger.kinds import Door, Effect, Stage
 from gateway.ledger.sentence_audit import sentence_on_audit
 from gateway.ledger.sentence_delivery import sentence_on_delivery
 from gateway.ledger.sentence_outcome import sentence_on_outcome
+from gateway.ledger.sentence_return import sentence_on_return
 from gateway.ledger.sentence_sharing import sentence_on_sharing
 from gateway.ledger.sentence_words import say_count, say_list
 from gateway.ledger.values import say_instant
@@ -58,6 +60,8 @@ def sentence(entry: Entry) -> str:
         return sentence_on_sharing(entry)
     if isinstance(entry, OutcomeEntry):
         return sentence_on_outcome(entry)
+    if isinstance(entry, ReturnEntry):
+        return sentence_on_return(entry)
     if isinstance(entry, AuditEntry):
         return sentence_on_audit(entry)
     return _on_house(entry)
@@ -195,6 +199,8 @@ def _stage(stage: Stage) -> str:
             return "Before replay"
         case Stage.READ:
             return "Before reading"
+        case Stage.WRITE_BACK:
+            return "Before anything goes to the practice"
         case _:
             assert_never(stage)
 

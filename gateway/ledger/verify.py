@@ -270,6 +270,11 @@ outcome.refused PS delivery recipient referral | code door payload_sha256
 report.sight.offered,seen,agreed,objected,released PS artefact recipient referral | payload_sha256
 writeback.done PS artefact referral | payload_sha256 route
 writeback.refused,fallback PS artefact referral | code route
+letter.queued PS artefact decision delivery recipient referral | next_at route row
+letter.answered PS artefact delivery recipient referral | code
+reminder.opened PS referral reminder | code due owner
+reminder.closed PS referral reminder | code resolution
+coding.learned P- | code coding_source expires sender version
 legal.authorised ps decision? | approvers instrument
 breakglass.used PS decision referral | code
 record.read Ps consent? referral? | interaction query_sha256 size
@@ -334,17 +339,17 @@ def _object(forms: dict[str, str]) -> str:
 _EPOCHS = _object(dict.fromkeys(("practice", "recipient", "subject"), _or_null(_COUNT)))
 _FORMS = {
     **dict.fromkeys("artefact consent decision delivery notice recalled referral".split(), _UUID),
-    "withdrawal": _UUID,
+    **dict.fromkeys(["reminder", "withdrawal"], _UUID),
     **dict.fromkeys("about actor agreement client endpoint instrument key".split(), _NAME),
-    **dict.fromkeys("policy service witness".split(), _NAME),
+    **dict.fromkeys("policy sender service witness".split(), _NAME),
     **dict.fromkeys(["ods", "practice", "recipient"], _ODS),
     **dict.fromkeys("against authority cause code flag_source owner reason".split(), _CODE),
     **dict.fromkeys("record resolution rule".split(), _CODE),
     **dict.fromkeys("codes obligations rules".split(), _list_of(_CODE)),
-    **dict.fromkeys("added attempt changed ended idx milliseconds size".split(), _COUNT),
+    **dict.fromkeys("added attempt changed ended idx milliseconds row size".split(), _COUNT),
     **dict.fromkeys("delivered failures stopped unknown version year".split(), _COUNT),
     **dict.fromkeys("as_of before due effective_at lease_until next_at t".split(), _TIME),
-    **dict.fromkeys("since withdrawn_at".split(), _TIME),
+    **dict.fromkeys("expires since withdrawn_at".split(), _TIME),
     "assured_until": f'"{_DAY}"',
     **dict.fromkeys("ok opened".split(), "(?:true|false)"),
     **dict.fromkeys(["prev_practice", "prev_subject"], _or_null(_COUNT)),
@@ -362,6 +367,7 @@ _FORMS = {
     "answer": _words("stopped returned retained"),
     "cancellation": _words("revoked entered-in-error"),
     "change": _words("new widened renewal"),
+    "coding_source": _words("lookup learned"),
     "door": _words("rest bars mesh"),
     "drift": _words("ahead behind"),
     "effect": _words("PERMIT HOLD DENY"),
@@ -374,7 +380,7 @@ _FORMS = {
     "phase": _words("prepare connect no-reply busy refused"),
     "route": _words("update-record document letter"),
     "source": _words("practice import operator"),
-    "stage": _words("accept release replay read"),
+    "stage": _words("accept release replay read write-back"),
     "switch": _words(
         "secondary_sharing update_record send_document access_record new_agreements shared_care "
         "advice_and_guidance"

@@ -106,6 +106,11 @@ class BarsMessage:
         return write_json(tree)
 
 
+def message_id(referral: Referral, delivery: Delivery) -> str:
+    """Name the message that brings a referral to a service: what a response quotes."""
+    return referral.id.part(f"bars/{delivery.service}")
+
+
 def message_for(
     message: Outgoing, referral: Referral, delivery: Delivery, endpoint: Endpoint, *, by: OdsCode
 ) -> JsonObject:
@@ -285,7 +290,7 @@ def _bundle(
     _add_profile(meta, _BUNDLE_PROFILE)
     bundle: JsonObject = {
         "resourceType": "Bundle",
-        "id": draft.referral.id.part(f"bars/{delivery.service}"),
+        "id": message_id(draft.referral, delivery),
         "meta": meta,
         "type": "message",
     }

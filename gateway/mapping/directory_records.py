@@ -129,6 +129,7 @@ class PracticeRow(Row):
     ods: Ods
     name: Text
     commissioner: Ods | None = None
+    letters: Annotated[str, _parsed(EndpointId)] | None = None
     switches: Annotated[dict[nouns.Switch, SwitchValue], AfterValidator(in_order)] = {}
 
     @model_validator(mode="after")
@@ -149,6 +150,7 @@ class PracticeRow(Row):
             ods=OdsCode(self.ods),
             name=self.name,
             commissioner=OdsCode(self.commissioner) if self.commissioner else None,
+            letters=EndpointId(self.letters) if self.letters else None,
             switches=self.switches,
         )
 

@@ -1,9 +1,9 @@
 """What a letter to a practice is made of, before it is bytes.
 
-Values only: whose letter, of whom, from whom, in which version, with which attachments. Must
-never: hold a coded entry. There is no field for an observation, a condition or a medicine, so no
-message made from these values has one. Nothing here is shown by `repr`. Source: GP Connect Send
-Document, 1.3 and 2.0.2; `mappings/gp-connect/README.md`.
+Values only: whose letter, of whom, from whom, with which attachments. Must never: hold a coded
+entry. There is no field for an observation, a condition or a medicine, so no message made from
+these values has one. Nothing here is shown by `repr`. Source: GP Connect Send Document, 1.3 and
+2.0.2; `mappings/gp-connect/README.md`.
 """
 
 from dataclasses import dataclass, field
@@ -17,23 +17,6 @@ MOST_MESSAGE_BYTES: Final = 4_999_999
 """Of the whole XML. Source: ITK3 response code 20015 and its recommended limit of 5 MB."""
 
 MOST_ATTACHMENTS: Final = 10
-
-
-class SendDocument(StrEnum):
-    """The two MESH workflows by which a document reaches a practice; there is no third."""
-
-    V2 = "GPCONNECT_SEND_DOCUMENT"
-    V1 = "GPFED_CONSULT_REPORT"
-
-
-class RecipientType(StrEnum):
-    """Whether the practice is to act. GP systems ignore it: never the only word of an action.
-
-    Source: ITK-RecipientType-1; GP Connect, extension RecipientType.
-    """
-
-    INFORMATION = "FI"
-    ACTION = "FA"
 
 
 class Confidentiality(StrEnum):
@@ -103,14 +86,11 @@ class LetterAttachment:
 class PracticeLetter:
     """One document for one practice, about one person.
 
-    `attachments`: the document itself first. `mailbox`: the sender's, where answers go.
-    `version` counts from 1; `replaces` is the delivery of the version before, None for the first.
+    `attachments`: the document itself first. `mailbox`: the sender's, where answers go. By which
+    workflow it goes, whether for action, and which version it is, is said by the leave to send it.
     """
 
     delivery_id: DeliveryId
-    workflow: SendDocument
-    version: int = 1
-    replaces: DeliveryId | None = None
     patient: LetterPatient = field(repr=False)
     sender: LetterOrganisation
     practice: LetterOrganisation
@@ -119,7 +99,6 @@ class PracticeLetter:
     document_type: SnomedConcept
     care_setting: SnomedConcept
     created: datetime
-    recipient_type: RecipientType = RecipientType.INFORMATION
     confidentiality: Confidentiality = Confidentiality.NORMAL
     mailbox: str
     attachments: tuple[LetterAttachment, ...] = field(repr=False)

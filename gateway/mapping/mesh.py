@@ -9,7 +9,7 @@ good that does not say so. Sources: MESH API, headers; ITK3 Response Codes, 2.10
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -24,6 +24,9 @@ ITK_RESPONSE_CODES = "https://fhir.nhs.uk/STU3/CodeSystem/ITK-ResponseCodes-1"
 INFRASTRUCTURE_SUCCESS = "20013"
 """The recipient's system read the message; a person, or a match, comes later or never."""
 
+ANSWERS = "_ACK"
+"""How the workflow of an answer ends, after that of the message. Source: the NHS's own ids."""
+
 _FHIR = "{http://hl7.org/fhir}"
 _CODE = re.compile(r"[A-Za-z0-9-]{1,16}")
 _MOST_BYTES = 1024 * 1024
@@ -34,12 +37,15 @@ _NO_CODE = "UNSPECIFIED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """The control values of one message. `local_id` is how MESH finds it again for us."""
+    """The control values of one message. `local_id` is how MESH finds it again for us.
 
-    to: str
+    Those of a message to a practice name the person: no `repr` shows them.
+    """
+
+    to: str = field(repr=False)
     workflow: str
     local_id: str
-    subject: str
+    subject: str = field(repr=False)
     filename: str
     content_type: str
 
@@ -69,8 +75,8 @@ def control_for(
 
 
 def answers_to(endpoint: Endpoint) -> str:
-    """Name the workflow in which a recipient answers. Source: the NHS's own ids, all of them."""
-    return f"{endpoint.parameters['workflow']}_ACK"
+    """Name the workflow in which a recipient answers."""
+    return f"{endpoint.parameters['workflow']}{ANSWERS}"
 
 
 def plain_code(code: str | None) -> str:

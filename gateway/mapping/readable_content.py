@@ -77,6 +77,18 @@ def render_content(tree: JsonObject, person: Person, source: Provenance) -> Read
     return check_bounds(document)
 
 
+def can_be_read(tree: JsonObject) -> bool:
+    """Whether a document that says something can be made of what was sent."""
+    resources = list(_resources(tree))
+    telling = _Telling(by_reference=dict(_referenced(tree)), names=_NO_NAMES, told=set())
+    try:
+        sections = list(_compositions(resources, telling))
+        sections += [each for resource in resources for each in _tell(resource, telling)]
+    except InvalidMessageError:
+        return False
+    return any(section.rows for section in sections)
+
+
 def name_of(resource: JsonObject) -> str:
     """Name a resource as a person would: its kind, and what it is about."""
     kind = words(string(resource, "resourceType") or "resource").capitalize()

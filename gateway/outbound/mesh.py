@@ -36,7 +36,7 @@ from gateway.journey.returned import Post
 from gateway.mapping.mesh import control_for
 from gateway.outbound.https_line import Answer, HttpsLine, posting_to
 from gateway.referral.directory import Endpoint
-from gateway.referral.json import string
+from gateway.referral.json import objects, string
 
 CHUNK_BYTES = 75 * 1024 * 1024
 """Of one request. Source: MESH API, 100 MB; the client's own default."""
@@ -54,6 +54,7 @@ _TELLS_OF_ERRORS = frozenset({"detail", "errorDescription"})
 _NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _MAILBOX = re.compile(r"[0-9A-Za-z_-]{1,100}")
 _WORKFLOW = re.compile(r"[0-9A-Za-z_-]{1,296}")
+_CODE = re.compile(r"[0-9A-Z-]{1,10}")
 _RANGE = re.compile(r"[0-9]{1,9}:[0-9]{1,9}")
 
 _Fits = Callable[[str, Answer], bool]
@@ -84,14 +85,16 @@ class Mesh:
         """
         with _client(self._line, parcel.endpoint, deadline, _names_what_it_took) as client:
             receipt = None
-            if parcel.delivery.may_have_arrived:
+            if parcel.control is None and parcel.delivery.may_have_arrived:
                 receipt = client.find_sent(parcel.delivery.id, parcel.endpoint)
             if receipt is None:
                 receipt = self._send(client, parcel)
         return Acknowledgement(status=_ACCEPTED, receipt=receipt)
 
     def _send(self, client: "_Client", parcel: Parcel) -> str:
-        control = control_for(parcel.referral, parcel.delivery, parcel.endpoint, parcel.media_type)
+        control = parcel.control or control_for(
+            parcel.referral, parcel.delivery, parcel.endpoint, parcel.media_type
+        )
         return client.send_message(
             control.to,
             parcel.body,
@@ -303,7 +306,17 @@ def _failure(answer: Answer, endpoint: Endpoint) -> DeliveryError:
             answer.status,
         )
         return DestinationBusyError("MESH does not let us in", status=answer.status)
-    return answer.failure()
+    failure = answer.failure()
+    failure.code = _code_of(answer)
+    return failure
+
+
+def _code_of(answer: Answer) -> str | None:
+    """Read MESH's own code for a refusal: of either version of its answers."""
+    tree = answer.tree() or {}
+    detail = next(iter(objects(tree, "detail")), {})
+    code = string(detail, "code") or string(tree, "errorCode")
+    return code if code is not None and _CODE.fullmatch(code) else None
 
 
 def _names_what_it_took(path: str, answer: Answer) -> bool:

@@ -94,6 +94,7 @@ class ProviderRole(StrEnum):
     EMPLOYER = "employer"
     NATIONAL_SERVICE = "national-service"
     CARE_PROVIDER = "care-provider"
+    COMMUNITY_PHARMACY = "community-pharmacy"
 
 
 class Transport(StrEnum):
@@ -106,18 +107,25 @@ class Transport(StrEnum):
 
 
 class Format(StrEnum):
-    """What a referral is written as for a destination; each has a folder under `mappings/`."""
+    """What a message is written as for a destination; each has a folder under `mappings/`."""
 
     FHIR_TRANSACTION = "fhir-transaction"
     BARS_MESSAGE = "bars-message"
     HEALTH_AND_WORK = "health-and-work"
+    GP_CONNECT = "gp-connect"
+    """Letters to practices: FHIR STU3 by ITK3."""
 
 
 FORMATS: Mapping[Transport, tuple[Format, ...]] = {
     Transport.FHIR_REST: (Format.FHIR_TRANSACTION,),
     Transport.BARS: (Format.BARS_MESSAGE,),
     Transport.HTTPS: (Format.HEALTH_AND_WORK,),
-    Transport.MESH: (Format.HEALTH_AND_WORK, Format.FHIR_TRANSACTION, Format.BARS_MESSAGE),
+    Transport.MESH: (
+        Format.HEALTH_AND_WORK,
+        Format.FHIR_TRANSACTION,
+        Format.BARS_MESSAGE,
+        Format.GP_CONNECT,
+    ),
 }
 """What each transport can carry; the first is meant where an endpoint does not say."""
 
@@ -153,6 +161,7 @@ FORMAT_PARAMETERS: Mapping[Format, Mapping[str, bool]] = {
         "api_version": OPTIONAL,
     },
     Format.HEALTH_AND_WORK: {},
+    Format.GP_CONNECT: {"telephone": REQUIRED},
 }
 """What it may and must say for its format, whichever transport carries it."""
 
@@ -180,12 +189,14 @@ class Scope(StrEnum):
 class Practice:
     """A GP practice: the controller of the record.
 
-    `switch_events` numbers the event that set each switch, where one is known.
+    `letters` is the endpoint by which documents reach it; None: it reads them here, or a person
+    brings them. `switch_events` numbers the event that set each switch, where one is known.
     """
 
     ods: OdsCode
     name: str
     commissioner: OdsCode | None
+    letters: EndpointId | None = None
     switches: Mapping[Switch, SwitchValue]
     switch_events: Mapping[Switch, int] = field(default_factory=dict)
 

@@ -217,6 +217,24 @@ class WithdrawalId(_Uuid):
     __slots__ = ()
 
 
+class OutcomeId(_Uuid):
+    """Ours: one thing that a provider said of a referral."""
+
+    __slots__ = ()
+
+
+class ReportId(_Uuid):
+    """Ours: the copy of one report for one recipient."""
+
+    __slots__ = ()
+
+
+class ReminderId(_Uuid):
+    """Ours: one thing of a referral that waits for somebody."""
+
+    __slots__ = ()
+
+
 class NoticeId(_Uuid):
     """Ours: one notice of a practice to its ICB."""
 

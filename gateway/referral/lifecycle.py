@@ -44,10 +44,15 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryKind(StrEnum):
-    """What a delivery brings: the referral, or word that it is cancelled."""
+    """What a delivery brings: the referral; word that it is cancelled; or, to the practice, a letter.
+
+    A letter brings what a provider sent of a referral. Whatever becomes of it, the referral
+    stays where it is.
+    """
 
     REFERRAL = "referral"
     RECALL = "recall"
+    LETTER = "letter"
 
 
 class RequestStatus(StrEnum):
@@ -61,6 +66,12 @@ class RequestStatus(StrEnum):
 CANCELLED = "CANCELLED_BY_SENDER"
 """Why a referral is closed, or a delivery stopped or recalled, that its sender took back."""
 
+
+CLOSED_BY_PROVIDER = "CLOSED_BY_PROVIDER"
+"""Why a referral is closed to which its provider says no more; what it said last follows."""
+
+DECLINED_BY_PROVIDER = f"{CLOSED_BY_PROVIDER}.REJECTED"
+"""The same, where it will not take it."""
 
 WITHDRAWN = "WITHDRAWN"
 """Why a delivery ended whose last attempt was under way when sharing was withdrawn."""

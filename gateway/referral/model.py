@@ -188,7 +188,10 @@ class Referral:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """The attempts to bring one referral, or word that it is cancelled, to one service.
+    """The attempts to bring one referral, or word that it is cancelled, to one service; or a letter.
+
+    A letter goes to the practice, which is its `provider`; its `service` is the one whose outcome
+    it brings, and `part` numbers the letters of a referral from 1. Other deliveries have part 0.
 
     `id` is also the idempotency key that every attempt carries. `give_up_at` ends the
     retries. `reason` says why it ended, or why the last attempt failed; a recall's is its
@@ -217,6 +220,7 @@ class Delivery:
     lapses: int = 0
     receipt: str | None = None
     reached: Reached | None = None
+    part: int = 0
     version: int
     created_at: datetime
     updated_at: datetime

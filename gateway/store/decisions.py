@@ -12,6 +12,7 @@ from gateway.consent.decide import Verdict
 from gateway.consent.facts import Facts
 from gateway.consent.record import detail_of
 from gateway.consent.withhold import OPEN, TakenOut
+from gateway.ledger.kinds import Stage
 from gateway.referral.identifiers import (
     DecisionId,
     DeliveryId,
@@ -31,6 +32,10 @@ _ADD = insert(decision)
 _AT_A_TIME = 500
 """Rows of a long list that are in memory at once."""
 _WAITING = (ReferralState.QUEUED, ReferralState.IN_FLIGHT, ReferralState.HELD)
+
+
+_IS_FORWARD = decision.c.stage != Stage.WRITE_BACK.value
+"""Decisions on a referral's own way; those on what comes back are others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ def last_of(view: Reading | Transaction, referral: ReferralId) -> DecisionId:
     """Name the newest decision about an accepted referral; there is always one."""
     found = view.connection.execute(
         select(decision.c.id)
-        .where(decision.c.referral == referral)
+        .where(decision.c.referral == referral, _IS_FORWARD)
         .order_by(decision.c.decided_at.desc(), decision.c.id.desc())
         .limit(1)
     ).scalar_one()
@@ -117,6 +122,7 @@ def newest(
     later = decision.alias("later")
     is_newest = ~exists().where(
         later.c.referral == decision.c.referral,
+        later.c.stage != Stage.WRITE_BACK.value,
         or_(
             later.c.decided_at > decision.c.decided_at,
             and_(later.c.decided_at == decision.c.decided_at, later.c.id > decision.c.id),
@@ -127,7 +133,7 @@ def newest(
         select(decision, referral.c.reference, referral.c.state, person.c.wrapped_key)
         .join(person, person.c.handle == decision.c.subject)
         .outerjoin(referral, referral.c.id == decision.c.referral)
-        .where(or_(in_period, referral.c.state.in_(_WAITING)), is_newest)
+        .where(or_(in_period, referral.c.state.in_(_WAITING)), is_newest, _IS_FORWARD)
         .order_by(decision.c.decided_at, decision.c.id)
     )
     if practice is not None:

@@ -34,7 +34,7 @@ from gateway.ledger.kinds import EntryKind, Stage
 from gateway.ledger.seal import read_placed
 from gateway.referral.identifiers import Handle, OdsCode, ReferralReference
 from gateway.referral.lifecycle import DeliveryState, ReferralState
-from gateway.store import feeds
+from gateway.store import feeds, outcomes
 from gateway.store.engine import Reading, Store, Transaction, without_time_limit
 from gateway.store.tables import (
     consent,
@@ -208,6 +208,7 @@ def _belongings(practice: OdsCode, handle: Handle) -> Sequence[tuple[Table, Colu
         ),
         (withdrawal, withdrawal.c.subject == handle),
         (recall, recall.c.id.in_(brought)),
+        *outcomes.belongings(own),
         (delivery, delivery.c.referral.in_(own)),
         (decision, decision.c.subject == handle),
         (referral_change, referral_change.c.referral.in_(own)),

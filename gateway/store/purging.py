@@ -32,7 +32,7 @@ from gateway.consent.register import IN_ERROR
 from gateway.ledger.checkpoint import Checkpoint
 from gateway.ledger.seal import read_placed
 from gateway.referral.notices import NoticeKind, NoticeState
-from gateway.store import checkpoints, erasing, feeds
+from gateway.store import checkpoints, erasing, feeds, outcomes
 from gateway.store.checkpoints import Signed
 from gateway.store.engine import Reading, Store, Transaction, without_time_limit
 from gateway.store.tables import (
@@ -226,6 +226,8 @@ def _delete_of_deliveries(tx: Transaction, ids: Sequence[str]) -> None:
     covered = withdrawal_delivery.c.delivery
     tx.connection.execute(delete(withdrawal_delivery).where(covered.in_(brought)))
     tx.connection.execute(delete(recall).where(recall.c.id.in_(brought)))
+    for table, theirs in outcomes.belongings(ids):
+        tx.connection.execute(delete(table).where(theirs))
 
 
 def _delete_details(tx: Transaction, places: Sequence[tuple[str, int]]) -> None:

@@ -1,9 +1,11 @@
 """The schema's version: brought up to date by Alembic, and checked before anything starts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from gateway.errors import SchemaOutdatedError, StoreUnavailableError
@@ -12,7 +14,7 @@ from gateway.store.engine import without_time_limit
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0005"
+NEWEST = "0007"
 """The revision that this version needs: the newest of `migrations/versions`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -22,12 +24,41 @@ def upgrade(engine: Engine) -> str:
     """Bring the schema up to date, in one transaction; return its revision."""
     from alembic import command  # noqa: PLC0415  # only this needs Alembic, which starts slowly
 
-    with engine.begin() as connection:
+    with engine.connect() as connection, _tables_may_be_made_anew(connection), connection.begin():
         without_time_limit(connection)
         config = migrations()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        _check_references(connection)
     return NEWEST
+
+
+@contextmanager
+def _tables_may_be_made_anew(connection: Connection) -> Iterator[None]:
+    """Let a table be dropped and made anew to which rows of others refer.
+
+    SQLite changes few things of a table otherwise, and lets the rule that would forbid it be
+    switched off only outside of a transaction. Source: SQLite, ALTER TABLE, section 7.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_references(connection: Connection) -> None:
+    """See that every row that another refers to is still there."""
+    if connection.dialect.name != "sqlite":
+        return
+    lost = connection.execute(text("PRAGMA foreign_key_check")).first()
+    if lost is not None:
+        msg = f"the upgrade would lose what {lost[0]} refers to; nothing was changed"
+        raise SchemaOutdatedError(msg)
 
 
 def require_current_schema(engine: Engine) -> None:

@@ -2,7 +2,8 @@
 
 A sealed column is AES-256-GCM under a key of its own row, itself wrapped by a
 key-encryption key that is not in the database; `lookup` columns are keyed hashes. The tables
-of the ledger: `tables_ledger.py`; of the feeds: `tables_feeds.py`.
+of the ledger: `tables_ledger.py`; of the feeds: `tables_feeds.py`; of outcomes:
+`tables_outcomes.py`; of reports: `tables_reports.py`.
 """
 
 from sqlalchemy import (
@@ -20,7 +21,13 @@ from sqlalchemy import (
     text,
 )
 
-from gateway.store import columns, tables_feeds, tables_ledger
+from gateway.store import (
+    columns,
+    tables_feeds,
+    tables_ledger,
+    tables_outcomes,
+    tables_reports,
+)
 from gateway.store.columns import CODE, HANDLE, ODS, SHA256_HEX, UUID
 from gateway.store.types import Instant
 
@@ -29,6 +36,10 @@ LEDGER = (tables_ledger.ledger_head, tables_ledger.ledger_entry)
 """Named here so that whoever has the metadata has the ledger's tables in it."""
 FEEDS = (tables_feeds.feed_head, tables_feeds.feed_event, tables_feeds.subscription)
 """Likewise those of the feeds."""
+OUTCOMES = (tables_outcomes.outcome, tables_outcomes.letter, tables_outcomes.reminder)
+"""Likewise those of the way back."""
+REPORTS = (tables_reports.report_copy, tables_reports.report_event)
+"""Likewise those of reports."""
 
 directory_record = Table(
     "directory_record",
@@ -194,6 +205,7 @@ delivery = Table(
     Column("kind", String(16), nullable=False),
     Column("referral", UUID, ForeignKey("referral.id"), nullable=False, index=True),
     Column("service", CODE, nullable=False),
+    Column("part", Integer, nullable=False, comment="letters of a referral, from 1; others: 0"),
     Column("provider", ODS, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -227,7 +239,7 @@ delivery = Table(
         sqlite_where=text("reached = 'accepted'"),
         postgresql_where=text("reached = 'accepted'"),
     ),
-    UniqueConstraint("referral", "service", "kind"),
+    UniqueConstraint("referral", "service", "kind", "part"),
     CheckConstraint(
         "(state = 'in-flight') = (lease_owner IS NOT NULL AND lease_until IS NOT NULL)",
         name="a_flight_has_a_lease",

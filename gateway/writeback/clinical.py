@@ -72,6 +72,7 @@ _ADMINISTRATIVE: Final = frozenset(
 ) | frozenset(
     {
         "http://terminology.hl7.org/CodeSystem/v3-ActCode",
+        "http://hl7.org/fhir/CodeSystem/task-code",
         "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatus",
         "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusEngland",
         "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategory",

@@ -1,11 +1,15 @@
 """Letters to practices, and what the system of a simulated practice answers to them."""
 
+import copy
 import uuid
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from gateway.fhir.json_text import read_json
+from gateway.mapping.itk3 import PracticeMessage, write_letter
 from gateway.mapping.itk3_parts import (
     AttachmentType,
     LetterAttachment,
@@ -13,14 +17,18 @@ from gateway.mapping.itk3_parts import (
     LetterOrganisation,
     LetterPatient,
     PracticeLetter,
-    SendDocument,
     SnomedConcept,
 )
+from gateway.mapping.itk3_record import PracticeRecord
 from gateway.referral.identifiers import DeliveryId, NhsNumber, OdsCode
+from gateway.writeback.interactions import DocumentVersion, Interaction, Permitted, permit
+from gateway.writeback.ruling import Effect, RecipientType, Ruling
 
 DELIVERY = DeliveryId("77777777-7777-4777-8777-777777777777")
 A_PDF = b"%PDF-1.4\n% a report\n%%EOF\n"
+EXAMPLES = Path(__file__).parents[2] / "mappings" / "gp-connect"
 _NHS = "https://fhir.nhs.uk/STU3"
+_RECORD: Any = read_json((EXAMPLES / "in" / "record.json").read_bytes())
 _POSITIVE = frozenset("20013 30001 30004 30005 30006 30008 30009 30010 30011 30013 30016".split())
 
 
@@ -28,7 +36,6 @@ def a_practice_letter(**changes: Any) -> PracticeLetter:
     """Make a letter as it is sent; `changes` are fields of it."""
     letter = PracticeLetter(
         delivery_id=DELIVERY,
-        workflow=SendDocument.V2,
         patient=LetterPatient(
             number=NhsNumber("9990000018"),
             birth_date=date(1980, 2, 3),
@@ -46,6 +53,79 @@ def a_practice_letter(**changes: Any) -> PracticeLetter:
         attachments=(LetterAttachment(title="Report", media_type=AttachmentType.PDF, content=A_PDF),),
     )  # fmt: skip
     return replace(letter, **changes)
+
+
+def a_leave(
+    delivery_id: str = DELIVERY,
+    interaction: Interaction = Interaction.SEND_DOCUMENT,
+    *,
+    recipient_type: RecipientType = RecipientType.FI,
+    version: int = 1,
+    replaces: str | None = None,
+) -> Permitted:
+    """Have the write guard's word that a message may be made: row 4 for codes, else row 7 or 10."""
+    is_codes = interaction is Interaction.UPDATE_RECORD
+    row = 4 if is_codes else 7 if recipient_type is RecipientType.FI else 10
+    ruling = Ruling(
+        row=row,
+        effect=Effect.ALLOW,
+        route=interaction.route,
+        recipient_type=recipient_type,
+        code="ALLOWED",
+        text_inside="Allowed.",
+        text_outside="Allowed.",
+    )
+    return permit(
+        ruling,
+        interaction,
+        DocumentVersion(identifier=delivery_id, number=version, replaces=replaces),
+    )
+
+
+def a_practice_message(
+    *,
+    interaction: Interaction = Interaction.SEND_DOCUMENT,
+    recipient_type: RecipientType = RecipientType.FI,
+    version: int = 1,
+    replaces: str | None = None,
+    **changes: Any,
+) -> PracticeMessage:
+    """Write a letter as it is sent; `changes` are fields of the letter."""
+    letter = a_practice_letter(**changes)
+    leave = a_leave(
+        letter.delivery_id,
+        interaction,
+        recipient_type=recipient_type,
+        version=version,
+        replaces=replaces,
+    )
+    return write_letter(letter, leave)
+
+
+def sent_record() -> Any:
+    """The Bundle that the example's pharmacy sent, to be changed by a test."""
+    return copy.deepcopy(_RECORD["tree"])
+
+
+def a_practice_record(tree: Any = None, **changes: Any) -> PracticeRecord:
+    """Make the record of the example; `changes` are fields of it."""
+    given = _RECORD
+    patient = given["patient"]
+    record = PracticeRecord(
+        delivery_id=DeliveryId(given["delivery_id"]),
+        patient=LetterPatient(
+            number=NhsNumber(patient["number"]),
+            birth_date=date.fromisoformat(patient["birth_date"]),
+            family=patient["family"],
+            given=tuple(patient["given"]),
+        ),
+        sender=LetterOrganisation(**given["sender"] | {"ods": OdsCode(given["sender"]["ods"])}),
+        practice=LetterOrganisation(**given["practice"] | {"ods": OdsCode(given["practice"]["ods"])}),
+        tree=sent_record() if tree is None else tree,
+        created=datetime.fromisoformat(given["created"]),
+        mailbox=given["mailbox"],
+    )  # fmt: skip
+    return replace(record, **changes)
 
 
 def an_itk3_answer(

@@ -306,15 +306,15 @@ def test_a_reading_of_the_ledger_says_what_was_asked_about() -> None:
 
 def test_an_export_says_what_went_out_and_whether_it_was_opened() -> None:
     what = [
-        "the whole of the 2026 log, which had 109 entries then, without sealed details",
-        "one entry of the 2026 log, which had 110 entries then, without sealed details",
+        "the whole of the 2026 log, which had 117 entries then, without sealed details",
+        "one entry of the 2026 log, which had 118 entries then, without sealed details",
         (
             "every entry about practice B82002 of the 2026 log, "
-            "which had 111 entries then, without sealed details"
+            "which had 119 entries then, without sealed details"
         ),
         (
             "every entry about one person at practice A81001 of the 2026 log, "
-            "which had 112 entries then, with sealed details"
+            "which had 120 entries then, with sealed details"
         ),
     ]
     assert said_of(EntryKind.AUDIT_EXPORTED) == [f"ig-officer was given {each}." for each in what]

@@ -14,9 +14,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from gateway.errors import InvalidMessageError
-from gateway.mapping import itk3
-from gateway.mapping.itk3 import part_of, write_letter
+from gateway.errors import IllegalMoveError, InvalidMessageError
+from gateway.mapping import itk3_envelope
+from gateway.mapping.itk3 import PracticeMessage, part_of, write_letter
 from gateway.mapping.itk3_parts import (
     MOST_MESSAGE_BYTES,
     AttachmentType,
@@ -26,12 +26,12 @@ from gateway.mapping.itk3_parts import (
     LetterOrganisation,
     LetterPatient,
     PracticeLetter,
-    RecipientType,
-    SendDocument,
     SnomedConcept,
 )
 from gateway.referral.identifiers import DeliveryId, NhsNumber, OdsCode
-from tests.builders.itk3 import A_PDF, DELIVERY, a_practice_letter
+from gateway.writeback.interactions import Interaction, Permitted
+from gateway.writeback.ruling import RecipientType
+from tests.builders.itk3 import A_PDF, DELIVERY, a_leave, a_practice_letter, a_practice_message
 
 FOLDER = Path(__file__).parents[3] / "mappings" / "gp-connect"
 FHIR = "{http://hl7.org/fhir}"
@@ -41,12 +41,11 @@ INNER = ["Composition", "Organization", "Practitioner", "Patient", "Binary"]
 CODED = "Observation Condition Procedure Medication AllergyIntolerance Immunization Flag Encounter"
 
 
-def shown_letter() -> PracticeLetter:
+def shown_message() -> PracticeMessage:
     given = json.loads((FOLDER / "in" / "letter.json").read_text("utf-8"))
     patient, author = given["patient"], given["author"]
-    return PracticeLetter(
-        delivery_id=DeliveryId(given["delivery_id"]), workflow=SendDocument(given["workflow"]),
-        version=given["version"], replaces=DeliveryId(given["replaces"]),
+    letter = PracticeLetter(
+        delivery_id=DeliveryId(given["delivery_id"]),
         patient=LetterPatient(
             number=NhsNumber(patient["number"]), birth_date=date.fromisoformat(patient["birth_date"]),
             family=patient["family"], given=tuple(patient["given"]),
@@ -64,10 +63,21 @@ def shown_letter() -> PracticeLetter:
             ) for each in given["attachments"]
         ),
     )  # fmt: skip
+    leave = a_leave(
+        letter.delivery_id,
+        Interaction(given["workflow"]),
+        version=given["version"],
+        replaces=given["replaces"],
+    )
+    return write_letter(letter, leave)
 
 
-def read(letter: PracticeLetter) -> ET.Element:
-    return ET.fromstring(write_letter(letter).body)  # noqa: S314  # our own bytes
+def written(letter: PracticeLetter, leave: Permitted | None = None) -> PracticeMessage:
+    return write_letter(letter, leave or a_leave(letter.delivery_id))
+
+
+def read(letter: PracticeLetter, leave: Permitted | None = None) -> ET.Element:
+    return ET.fromstring(written(letter, leave).body)  # noqa: S314  # our own bytes
 
 
 def kinds(bundle: ET.Element) -> list[str]:
@@ -86,19 +96,19 @@ def value(root: ET.Element, path: str) -> str | None:
     return one(root, path).get("value")
 
 
-def diagnostics(letter: PracticeLetter) -> str:
+def diagnostics(letter: PracticeLetter, leave: Permitted | None = None) -> str:
     with pytest.raises(InvalidMessageError) as refused:
-        write_letter(letter)
+        written(letter, leave)
     assert all(fault.expression for fault in refused.value.faults)
     return str(refused.value)
 
 
 def test_the_bytes_are_those_shown() -> None:
-    assert write_letter(shown_letter()).body == (FOLDER / "out" / "letter.xml").read_bytes()
+    assert shown_message().body == (FOLDER / "out" / "letter.xml").read_bytes()
 
 
 def test_the_control_values_are_those_shown() -> None:
-    control = write_letter(shown_letter()).control
+    control = shown_message().control
     shown = json.loads((FOLDER / "out" / "control.json").read_text("utf-8"))
     assert {f.name: str(getattr(control, f.name)) for f in fields(control)} == shown
 
@@ -115,7 +125,7 @@ def test_entries_stand_in_the_order_of_the_specification() -> None:
 def test_every_reference_leads_to_an_entry_and_every_name_is_that_of_its_entry() -> None:
     root = read(a_practice_letter())
     names = {each.get("value") for each in root.iter(f"{FHIR}fullUrl")}
-    definition = itk3._MESSAGE_DEFINITION
+    definition = itk3_envelope._DEFINITION
     targets = {each.get("value") for each in root.iter(f"{FHIR}reference")} - {definition}
     assert targets <= names
     for entry in root.iter(f"{FHIR}entry"):
@@ -148,12 +158,12 @@ def test_an_author_without_a_title_has_none() -> None:
 
 
 def test_what_is_for_action_says_so() -> None:
-    root = read(a_practice_letter(recipient_type=RecipientType.ACTION))
+    root = read(a_practice_letter(), a_leave(recipient_type=RecipientType.FA))
     assert value(root, "valueCoding/code") == "FA"
 
 
 def test_the_person_is_the_same_in_the_message_and_in_the_address() -> None:
-    written = write_letter(a_practice_letter())
+    written = a_practice_message()
     patient = one(ET.fromstring(written.body), "Patient")  # noqa: S314
     number, born = value(patient, "identifier/value"), value(patient, "birthDate")
     assert number is not None
@@ -164,7 +174,7 @@ def test_the_person_is_the_same_in_the_message_and_in_the_address() -> None:
 
 
 def test_the_control_values_are_those_of_the_specification() -> None:
-    control = write_letter(a_practice_letter()).control
+    control = a_practice_message().control
     assert (control.local_id, control.workflow) == ("OH123", "GPCONNECT_SEND_DOCUMENT")
     assert control.subject == (
         "Occupational health report for Robin Jo Avery-O'Neill, NHS Number: 9990000018, "
@@ -188,7 +198,7 @@ def test_attachments_keep_their_bytes_and_their_order() -> None:
 
 
 def test_each_attempt_writes_the_same_bytes_and_each_delivery_other_names() -> None:
-    assert write_letter(a_practice_letter()) == write_letter(a_practice_letter())
+    assert a_practice_message() == a_practice_message()
     other = read(a_practice_letter(delivery_id=EARLIER))
     ids = {each.get("value") for each in read(a_practice_letter()).iter(f"{FHIR}fullUrl")}
     assert not ids & {each.get("value") for each in other.iter(f"{FHIR}fullUrl")}
@@ -196,7 +206,7 @@ def test_each_attempt_writes_the_same_bytes_and_each_delivery_other_names() -> N
 
 def test_a_new_version_names_the_document_that_it_replaces() -> None:
     first = read(a_practice_letter(delivery_id=EARLIER))
-    second = read(a_practice_letter(version=2, replaces=EARLIER))
+    second = read(a_practice_letter(), a_leave(version=2, replaces=EARLIER))
     composition = one(second, "Composition")
     assert value(composition, "relatesTo/code") == "replaces"
     replaced = value(composition, "relatesTo/targetIdentifier/value")
@@ -206,13 +216,14 @@ def test_a_new_version_names_the_document_that_it_replaces() -> None:
 
 
 def test_version_one_is_a_consultation_report_whatever_it_is_called() -> None:
-    root = read(a_practice_letter(workflow=SendDocument.V1))
+    leave = a_leave(interaction=Interaction.CONSULTATION_REPORT)
+    root = read(a_practice_letter(), leave)
     composition = one(root, "Composition")
     assert value(composition, "title") == "Consultation report"
     assert value(composition, "type/coding/code") == "371531000"
     said = [e.get("value") for e in root.iter(f"{FHIR}valueString")]
     assert said == [DELIVERY, "SendDocument-ConsultationReport"]
-    control = write_letter(a_practice_letter(workflow=SendDocument.V1)).control
+    control = a_practice_message(interaction=Interaction.CONSULTATION_REPORT).control
     assert control.workflow == "GPFED_CONSULT_REPORT"
 
 
@@ -232,8 +243,9 @@ def test_no_field_of_a_letter_could_hold_a_coded_entry() -> None:
 
 
 def test_a_letter_shows_nothing_of_the_person() -> None:
-    shown = repr(a_practice_letter())
-    assert not [each for each in ("9990000018", "1980", "Avery", "Robin", "Field") if each in shown]
+    for shown in (repr(a_practice_letter()), repr(a_practice_message().control)):
+        named = ("9990000018", "1980", "Avery", "Robin", "Field")
+        assert not [each for each in named if each in shown]
 
 
 @pytest.mark.parametrize("mark", [Confidentiality.RESTRICTED, Confidentiality.VERY_RESTRICTED])
@@ -256,14 +268,14 @@ def test_a_family_name_within_latin_1_comes_out_as_it_is(family: str) -> None:
     letter = a_practice_letter()
     letter = replace(letter, patient=replace(letter.patient, family=family))
     assert value(one(read(letter), "Patient"), "name/family") == family
-    assert write_letter(letter).control.to.endswith(f"_{family}")
+    assert written(letter).control.to.endswith(f"_{family}")
 
 
 def test_a_given_name_beyond_latin_1_is_whole_in_the_message_only() -> None:
     letter = a_practice_letter()
     letter = replace(letter, patient=replace(letter.patient, given=("Łukasz",)))
     assert value(one(read(letter), "Patient"), "name/given") == "Łukasz"
-    assert " for ?ukasz Avery-O'Neill" in write_letter(letter).control.subject
+    assert " for ?ukasz Avery-O'Neill" in written(letter).control.subject
 
 
 @pytest.mark.parametrize(
@@ -285,14 +297,9 @@ def test_what_no_header_or_xml_can_hold_is_refused(part: str, character: str) ->
 
 ODD = a_practice_letter()
 BAD: dict[str, tuple[PracticeLetter, str]] = {
-    "no author in version 1": (replace(ODD, workflow=SendDocument.V1, author=None), "author"),
     "no telephone": (replace(ODD, sender=replace(ODD.sender, phone=None)), "telephone"),
     "type not SNOMED": (replace(ODD, document_type=SnomedConcept(code="R", display="x")), "SNOMED"),
     "setting not SNOMED": (replace(ODD, care_setting=SnomedConcept(code="0", display="x")), "SNOMED"),
-    "version 0": (replace(ODD, version=0), "Version 1"),
-    "version 2 of nothing": (replace(ODD, version=2), "Version 1"),
-    "version 1 replaces": (replace(ODD, replaces=EARLIER), "Version 1"),
-    "replaces itself": (replace(ODD, version=2, replaces=DELIVERY), "itself"),
     "no zone": (replace(ODD, created=datetime(2026, 3, 4)), "zone"),  # noqa: DTZ001
     "no given name": (replace(ODD, patient=replace(ODD.patient, given=())), "given name"),
     "wrong check digit": (
@@ -309,10 +316,6 @@ BAD: dict[str, tuple[PracticeLetter, str]] = {
     "empty attachment": (
         replace(ODD, attachments=(replace(ODD.attachments[0], content=b""),)), "empty",
     ),
-    "picture in version 1": (
-        replace(ODD, workflow=SendDocument.V1,
-                attachments=(replace(ODD.attachments[0], media_type=AttachmentType.PNG),)), "PDF only",
-    ),
 }  # fmt: skip
 
 
@@ -322,28 +325,54 @@ def test_a_letter_is_refused_for_its_defect(name: str) -> None:
     assert text in diagnostics(letter)
 
 
+@pytest.mark.parametrize(
+    ("letter", "text"),
+    [
+        (replace(ODD, author=None), "names its author"),
+        (
+            replace(ODD, attachments=(replace(ODD.attachments[0], media_type=AttachmentType.PNG),)),
+            "PDF only",
+        ),
+    ],
+)
+def test_version_one_asks_for_more_than_version_two(letter: PracticeLetter, text: str) -> None:
+    assert text in diagnostics(letter, a_leave(interaction=Interaction.CONSULTATION_REPORT))
+    assert written(letter).body
+
+
+@pytest.mark.parametrize(
+    ("leave", "word"),
+    [
+        (a_leave(interaction=Interaction.UPDATE_RECORD), "GPCONNECT_UPDATE_RECORD"),
+        (a_leave(EARLIER), "another delivery"),
+        (a_leave(EARLIER, version=2, replaces=DELIVERY), "another delivery"),
+    ],
+)
+def test_a_letter_is_written_with_leave_for_this_letter_only(leave: Permitted, word: str) -> None:
+    with pytest.raises(IllegalMoveError, match=word):
+        written(a_practice_letter(), leave)
+
+
 def test_a_message_of_5_mb_is_refused_and_the_largest_below_is_not() -> None:
     def of(size: int) -> PracticeLetter:
         return a_practice_letter(attachments=(replace(ODD.attachments[0], content=b"a" * size),))
 
-    rest = len(write_letter(of(3)).body) - 4
+    rest = len(written(of(3)).body) - 4
     most = (MOST_MESSAGE_BYTES - rest) // 4 * 3
-    assert len(write_letter(of(most)).body) <= MOST_MESSAGE_BYTES < 5_000_000
+    assert len(written(of(most)).body) <= MOST_MESSAGE_BYTES < 5_000_000
     assert "5 MB" in diagnostics(of(most + 1))
 
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(InvalidMessageError) as refused:
-        write_letter(replace(ODD, title="", mailbox="", attachments=()))
+        written(replace(ODD, title="", mailbox="", attachments=()))
     assert len(refused.value.faults) == 3
 
 
 def test_moments_are_written_in_utc() -> None:
     there = datetime(2026, 7, 1, 10, tzinfo=timezone(timedelta(hours=1)))
     here = datetime(2026, 7, 1, 9, tzinfo=UTC)
-    assert write_letter(a_practice_letter(created=there)) == write_letter(
-        a_practice_letter(created=here)
-    )
+    assert a_practice_message(created=there) == a_practice_message(created=here)
 
 
 def test_a_part_has_the_same_name_every_time() -> None:

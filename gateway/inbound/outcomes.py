@@ -1,0 +1,105 @@
+"""What a provider is answered that says what became of a referral.
+
+What enters: an outcome at one of the doors, and what the walk made of it. What leaves: the Task as
+it stands, or, where the write guard kept something back, what it says to the outside: never why
+the person objects, never that a record is marked. Source: the write restriction, section 9.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+import flask
+
+from gateway.errors import (
+    ConsentRefusedError,
+    Fault,
+    IssueCode,
+    NotFoundError,
+    Severity,
+)
+from gateway.fhir.outcome import operation_outcome
+from gateway.fhir.read_outcome import read_outcome
+from gateway.fhir.task import provider_hop
+from gateway.inbound.answers import Answer
+from gateway.inbound.house import house
+from gateway.journey.answering import Arrived
+from gateway.journey.return_outcome import Returned, return_outcome
+from gateway.ledger.kinds import Door
+from gateway.referral.identifiers import CorrelationId, DeliveryId
+from gateway.referral.json import JsonObject, child, string
+from gateway.writeback.ruling import Effect, Ruling, SpineCode
+
+_ACCEPTED = 202
+
+
+def outcome_answer(task: DeliveryId, tree: JsonObject, body: bytes, known: str) -> Answer:
+    """Take an outcome that came as a Task, and answer it."""
+    said = read_outcome(tree)
+    arrived = arrival(Door.REST, body, task=task, known=known)
+    return answer_for(return_outcome(said, arrived, house().gateway))
+
+
+def arrival(
+    door: Door, body: bytes, *, task: DeliveryId | None = None, known: str | None = None
+) -> Arrived:
+    """Say how an outcome came, from the request at hand."""
+    wishes = flask.request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
+    return Arrived(
+        door=door,
+        provider=flask.g.sender.ods,
+        client=flask.g.sender.client,
+        body=body,
+        body_sha256=hashlib.sha256(body).hexdigest(),
+        task=task,
+        known=known,
+        is_strict="handling=strict" in wishes,
+    )
+
+
+def correlation_of(text: str | None) -> CorrelationId | None:
+    """Read the correlation id that came with a message, where it is one."""
+    try:
+        return CorrelationId(text or "")
+    except ValueError:
+        return None
+
+
+def answer_for(returned: Returned) -> Answer:
+    """Answer what was taken: the Task as it stands; 202 and why, where something was kept back.
+
+    Raises:
+        ConsentRefusedError: it may not reach the practice.
+        NotFoundError: the answer to that tells nothing.
+    """
+    ruling = returned.ruling
+    if ruling is not None and ruling.status not in (200, _ACCEPTED):
+        raise _refusal(ruling)
+    hop = provider_hop(
+        returned.referral, returned.delivery, house().gateway.ods, None, returned.outcome
+    )
+    version = string(child(hop, "meta") or {}, "versionId")
+    headers = {
+        "ETag": f'W/"{version}"',
+        "Content-Location": f"{house().base_url}/Task/{returned.delivery.id}",
+    }
+    if ruling is None or ruling.effect is Effect.ALLOW:
+        return Answer(http=200, body=hop, headers=headers)
+    told = operation_outcome(warnings_of(ruling), code=None, spine_code=ruling.spine_code)
+    return Answer(http=_ACCEPTED, body=told, headers=headers)
+
+
+def warnings_of(ruling: Ruling) -> Sequence[Fault]:
+    """Say to the outside what the guard made of an outcome that was taken."""
+    code = IssueCode.FORBIDDEN if ruling.spine_code else IssueCode.INFORMATIONAL
+    return [Fault(severity=Severity.WARNING, code=code, diagnostics=ruling.text_outside)]
+
+
+def _refusal(ruling: Ruling) -> ConsentRefusedError | NotFoundError:
+    if ruling.spine_code is SpineCode.PATIENT_NOT_FOUND or ruling.spine_code is None:
+        return NotFoundError("nothing that was sent to you goes by these names")
+    return ConsentRefusedError(
+        code=ruling.spine_code,
+        spine_code=ruling.spine_code,
+        external_text=ruling.text_outside,
+        remedy="",
+    )

@@ -1,0 +1,392 @@
+"""Letters: what an outcome holds, on its way to the practice.
+
+What enters: an outcome that the write guard lets go, or a letter whose turn it is. What leaves: a
+letter in the outbox; the exact bytes that leave, decided on again at that moment; a letter that
+takes another's place where codes are not taken. Must never: write a code but by row 4 of the
+guard; lose what could not be sent: a person is told. Source: GP Connect, Send Document and Update
+Record; the write restriction, section 9.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from gateway.errors import IllegalMoveError, MessageError, Phase
+from gateway.fhir.text import read_resource
+from gateway.journey.consider import About
+from gateway.journey.gateway import Gateway, Parcel
+from gateway.journey.onward import Found, Judgement, find, judge, keep_judgement
+from gateway.journey.outbox import To, named, put
+from gateway.journey.reminders import remind
+from gateway.ledger.entry import (
+    DeliveryRefused,
+    DeliveryReleased,
+    LetterQueued,
+    WritebackFallback,
+    WritebackRefused,
+)
+from gateway.ledger.kinds import Stage, WritebackRoute
+from gateway.ledger.values import Epochs
+from gateway.mapping.compose_letter import Envelope, compose
+from gateway.mapping.itk3 import PracticeMessage
+from gateway.referral.directory import Endpoint, Practice
+from gateway.referral.identifiers import DecisionId
+from gateway.referral.letter import Letter
+from gateway.referral.lifecycle import DeliveryKind, DeliveryState
+from gateway.referral.model import Delivery, Referral
+from gateway.referral.outcome import Standing
+from gateway.referral.reminder import Owner, ReminderCode
+from gateway.store import answered, deliveries, gates, letters, outcomes, referrals
+from gateway.store.directory import DirectoryAsOf
+from gateway.store.engine import Transaction
+from gateway.writeback.interactions import DocumentVersion, Interaction, permit, replacement
+from gateway.writeback.ruling import Effect, Route, Ruling
+
+ACTOR = "worker"
+_CANNOT_BE_CODED = "CANNOT_BE_WRITTEN_AS_CODES"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Release:
+    """By which decision which bytes leave to where, and through which gates."""
+
+    endpoint: Endpoint
+    sha256: str
+    decision: DecisionId
+    fence: Epochs
+
+
+def send_on(
+    tx: Transaction, gateway: Gateway, found: Found, judged: Judgement, decision: DecisionId,
+    *, actor: str, because: str | None = None,
+) -> Standing:  # fmt: skip
+    """Do what the guard says of an outcome: queue its letter, hold it, or keep it here.
+
+    `because`: the code for which an earlier route was refused. Returns: where it stands then.
+    """
+    ruling = judged.ruling
+    _record_codes_kept(tx, found, ruling, actor=actor)
+    if ruling.effect in (Effect.BLOCK, Effect.REJECT):
+        return _note(tx, found, ruling, Standing.KEPT)
+    if ruling.effect is Effect.HOLD:
+        remind(
+            tx, gateway, found.referral, found.outcome.id, ReminderCode.OUTCOME_HELD,
+            Owner.IG_OFFICER, actor=actor,
+        )  # fmt: skip
+        return _note(tx, found, ruling, Standing.HELD)
+    if ruling.needs_person:
+        remind(
+            tx, gateway, found.referral, found.outcome.id, ReminderCode.ACTION_ASKED,
+            Owner.PRACTICE, actor=actor,
+        )  # fmt: skip
+    endpoint = _endpoint(tx, found.referral)
+    if ruling.route is Route.FALLBACK or endpoint is None:
+        bring_by_hand(tx, gateway, found, actor=actor, because=because or ruling.code)
+        return _note(tx, found, ruling, Standing.SENT_ON)
+    interaction = _interaction(ruling, endpoint)
+    _queue(tx, gateway, found, ruling, decision, interaction, endpoint, actor=actor)
+    return _note(tx, found, ruling, Standing.SENT_ON)
+
+
+def bring_by_hand(
+    tx: Transaction, gateway: Gateway, found: Found, *, actor: str, because: str
+) -> None:
+    """Have a person bring a document, which the practice may read here too."""
+    tx.record(
+        WritebackFallback(
+            actor=actor,
+            practice=found.referral.practice,
+            subject=found.referral.subject,
+            referral=found.referral.id,
+            artefact=found.outcome.id,
+            route=WritebackRoute.LETTER,
+            code=because,
+        )
+    )
+    remind(
+        tx, gateway, found.referral, found.outcome.id, ReminderCode.BY_HAND, Owner.OPERATOR,
+        actor=actor,
+    )  # fmt: skip
+
+
+def again_as_document(
+    tx: Transaction,
+    gateway: Gateway,
+    letter: Letter,
+    present: Referral,
+    *,
+    actor: str,
+    because: str,
+) -> None:
+    """Send as a document what was not taken as codes; the guard is asked again."""
+    outcome = outcomes.find(tx, letter.outcome)
+    if outcome is None:
+        msg = "a letter brings an outcome"
+        raise AssertionError(msg)
+    found = find(tx, outcome, present)
+    judged = judge(tx, gateway, found, codes_refused=because)
+    decision = keep_judgement(tx, gateway, judged, about(found, None, None, actor=actor))
+    tx.record(
+        WritebackFallback(
+            actor=actor,
+            practice=present.practice,
+            subject=present.subject,
+            referral=present.id,
+            artefact=outcome.id,
+            route=WritebackRoute.DOCUMENT,
+            code=because,
+        )
+    )
+    send_on(tx, gateway, found, judged, decision, actor=actor, because=because)
+
+
+def release_letter(
+    tx: Transaction, gateway: Gateway, claimed: Delivery, present: Referral
+) -> Parcel | None:
+    """Decide again on a letter, and bind the decision to the bytes that leave.
+
+    1. Hold the gates of practice and person; read what it brings, as received.
+    2. Put it to the rules and the guard on the facts of this moment.
+    3. Still the same way: write it and record the release. Another: this letter ends, and what
+       the guard says now is done. None: it ends, and a person is told or it stays here.
+
+    Returns: None where nothing leaves; that is on record.
+    """
+    fence = gates.hold(tx, claimed.referral, recipient=claimed.provider)
+    letter = letters.get(tx, claimed.id)
+    outcome = outcomes.find(tx, letter.outcome)
+    endpoint = DirectoryAsOf(tx, tx.at).endpoint(claimed.lane)
+    if outcome is None or endpoint is None:
+        _end(tx, claimed, present, "SERVICE_HAS_NO_ENDPOINT", None)
+        return None
+    found = find(tx, outcome, present)
+    judged = judge(tx, gateway, found)
+    interaction = Interaction(letter.interaction)
+    if judged.ruling.route is not interaction.route:
+        decision = keep_judgement(tx, gateway, judged, about(found, claimed, fence, actor=ACTOR))
+        _end(tx, claimed, present, judged.ruling.code, decision)
+        send_on(tx, gateway, found, judged, decision, actor=ACTOR, because=judged.ruling.code)
+        return None
+    try:
+        message = _write(tx, gateway, found, letter, judged.ruling, endpoint)
+    except MessageError:
+        if interaction is not Interaction.UPDATE_RECORD:
+            raise
+        _end(tx, claimed, present, _CANNOT_BE_CODED, None)
+        again_as_document(tx, gateway, letter, present, actor=ACTOR, because=_CANNOT_BE_CODED)
+        return None
+    sha256 = hashlib.sha256(message.body).hexdigest()
+    binding = replace(about(found, claimed, fence, actor=ACTOR), payload_sha256=sha256)
+    decision = keep_judgement(tx, gateway, judged, binding)
+    release = _Release(endpoint=endpoint, sha256=sha256, decision=decision, fence=fence)
+    return _leave(tx, gateway, claimed, found, letter, message, release)
+
+
+def _leave(
+    tx: Transaction,
+    gateway: Gateway,
+    claimed: Delivery,
+    found: Found,
+    letter: Letter,
+    message: PracticeMessage,
+    release: _Release,
+) -> Parcel:
+    until = tx.at + gateway.schedule.lease + gateway.schedule.margin
+    released = deliveries.release(tx, claimed, lease_until=until)
+    letters.change(tx, replace(letter, payload_sha256=release.sha256))
+    tx.record(
+        DeliveryReleased(
+            **named(released, found.referral, actor=ACTOR),
+            decision=release.decision,
+            attempt=released.attempts,
+            payload_sha256=release.sha256,
+            lease_until=until,
+            epochs=release.fence,
+        )
+    )
+    return Parcel(
+        delivery=released,
+        referral=found.referral,
+        endpoint=release.endpoint,
+        media_type=message.control.content_type,
+        body=message.body,
+        body_sha256=release.sha256,
+        control=message.control,
+    )
+
+
+def _write(
+    tx: Transaction, gateway: Gateway, found: Found, letter: Letter, ruling: Ruling,
+    endpoint: Endpoint,
+) -> PracticeMessage:  # fmt: skip
+    """Write the message: the same bytes for the same letter, whenever that is."""
+    version = _version(letter)
+    permitted = permit(ruling, Interaction(letter.interaction), version)
+    directory = DirectoryAsOf(tx, tx.at)
+    parties = directory.parties(found.referral.practice, found.answered.provider)
+    if parties.practice is None or parties.provider is None:
+        msg = "practice and provider are in the directory while a letter is on its way"
+        raise IllegalMoveError(msg)
+    return compose(
+        Envelope(
+            letter=letter,
+            outcome=found.outcome,
+            referral=found.referral,
+            practice=parties.practice,
+            provider=parties.provider,
+            endpoint=endpoint,
+            gateway=gateway.ods,
+            why_no_codes=ruling.text_outside if ruling.keeps_coded else None,
+        ),
+        outcome=found.tree,
+        referral=read_resource(referrals.body_of(tx, found.referral.id)),
+        permitted=permitted,
+    )
+
+
+def _version(letter: Letter) -> DocumentVersion:
+    return DocumentVersion(identifier=letter.id, number=letter.number, replaces=letter.replaces)
+
+
+def _queue(  # one argument for each part of a letter
+    tx: Transaction, gateway: Gateway, found: Found, ruling: Ruling, decision: DecisionId,
+    interaction: Interaction, endpoint: Endpoint, *, actor: str,
+) -> None:  # fmt: skip
+    if ruling.recipient_type is None:
+        msg = "what is sent is for action or for information"
+        raise AssertionError(msg)
+    new = put(
+        tx,
+        gateway,
+        found.referral.id,
+        kind=DeliveryKind.LETTER,
+        to=To(service=found.answered.service, provider=found.referral.practice, lane=endpoint.id),
+        reason=None,
+        part=answered.parts_of(tx, found.referral.id) + 1,
+    )
+    version = DocumentVersion(identifier=new.id)
+    before = _replaced(tx, found)
+    if before is not None:
+        version = replacement(_version(before), new.id)
+    letters.add(
+        tx,
+        Letter(
+            id=new.id,
+            outcome=found.outcome.id,
+            interaction=interaction,
+            recipient_type=ruling.recipient_type,
+            row=ruling.row,
+            decision=decision,
+            number=version.number,
+            replaces=before.id if before else None,
+        ),
+    )
+    is_codes = interaction is Interaction.UPDATE_RECORD
+    tx.record(
+        LetterQueued(
+            **named(new, found.referral, actor=actor),
+            artefact=found.outcome.id,
+            decision=decision,
+            route=WritebackRoute.UPDATE_RECORD if is_codes else WritebackRoute.DOCUMENT,
+            row=ruling.row,
+            next_at=new.next_at,
+        )
+    )
+
+
+def _replaced(tx: Transaction, found: Found) -> Letter | None:
+    """Find the letter whose document this one takes the place of: one that left."""
+    if found.outcome.replaces is None:
+        return None
+    sent = [
+        each
+        for each in letters.of_outcomes(tx, [found.outcome.replaces])
+        if each.payload_sha256 is not None and each.interaction != Interaction.UPDATE_RECORD
+    ]
+    return max(sent, key=lambda each: (each.number, each.id), default=None)
+
+
+def _interaction(ruling: Ruling, endpoint: Endpoint) -> Interaction:
+    if ruling.route is Route.UPDATE_RECORD:
+        return Interaction.UPDATE_RECORD
+    return Interaction(endpoint.parameters["workflow"])
+
+
+def _endpoint(tx: Transaction, present: Referral) -> Endpoint | None:
+    directory = DirectoryAsOf(tx, tx.at)
+    practice: Practice | None = directory.practice(present.practice)
+    if practice is None or practice.letters is None:
+        return None
+    return directory.endpoint(practice.letters)
+
+
+def about(found: Found, claimed: Delivery | None, fence: Epochs | None, *, actor: str) -> About:
+    """Say what a decision on an outcome is about: its bytes, for its practice."""
+    return About(
+        stage=Stage.WRITE_BACK,
+        practice=found.referral.practice,
+        subject=found.referral.subject,
+        referral=found.referral.id,
+        delivery=claimed.id if claimed else found.answered.id,
+        payload_sha256=found.outcome.body_sha256,
+        actor=actor,
+        epochs=fence,
+        recipient=found.referral.practice,
+    )
+
+
+def _end(
+    tx: Transaction,
+    claimed: Delivery,
+    present: Referral,
+    code: str,
+    decision: DecisionId | None,
+) -> None:
+    """Make no further attempt at a letter."""
+    ended = replace(
+        claimed,
+        state=DeliveryState.REFUSED,
+        lease_owner=None,
+        lease_until=None,
+        released_at=None,
+        reason=code,
+    )
+    deliveries.change(tx, claimed, ended)
+    tx.record(
+        DeliveryRefused(
+            **named(claimed, present, actor=ACTOR),
+            decision=decision,
+            attempt=claimed.attempts,
+            phase=Phase.PREPARE,
+            code=code,
+        )
+    )
+
+
+def _note(tx: Transaction, found: Found, ruling: Ruling, standing: Standing) -> Standing:
+    outcomes.rule(
+        tx,
+        replace(
+            found.outcome,
+            standing=standing,
+            row=ruling.row,
+            code=ruling.code,
+            kept=ruling.keeps_coded,
+        ),
+    )
+    return standing
+
+
+def _record_codes_kept(tx: Transaction, found: Found, ruling: Ruling, *, actor: str) -> None:
+    """Record that codes stay here, and why."""
+    if ruling.keeps_coded is not None:
+        tx.record(
+            WritebackRefused(
+                actor=actor,
+                practice=found.referral.practice,
+                subject=found.referral.subject,
+                referral=found.referral.id,
+                artefact=found.outcome.id,
+                route=WritebackRoute.UPDATE_RECORD,
+                code=ruling.code,
+            )
+        )

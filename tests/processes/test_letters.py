@@ -1,0 +1,242 @@
+"""Outcomes on their way to practices, over the NHS's own sandbox with practices behind it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from pypdf import PdfReader
+
+from gateway.cli.demo.mesh_config import MeshConfig, MeshMailbox, MeshPerson, MeshPractice
+from gateway.cli.demo.practice_inbox import Received
+from gateway.journey.check_ledger import check_ledger
+from gateway.journey.gateway import Destination
+from gateway.journey.reconcile import reconcile
+from gateway.outbound.mailbox import Postman
+from gateway.outbound.mesh import Mesh
+from gateway.referral.directory import Transport
+from gateway.referral.identifiers import NhsNumber, OdsCode
+from tests.builders.embedded import embedded_house
+from tests.builders.evidence import entries, work
+from tests.builders.house import FakeDestination, House
+from tests.builders.messages import NHS_NUMBER, PRACTICE, patient
+from tests.builders.returning import CODED, LETTERS, brought, report, say, takes_documents
+from tests.contracts.parcels import line
+from tests.processes.certificates import CA_FILE
+from tests.processes.practices import (
+    CLIENT,
+    OURS,
+    PASSWORD,
+    SHARED_KEY,
+    Practices,
+    practices_here,
+)
+from tests.processes.receiver import until
+
+MAILBOX = f"{PRACTICE}GP1"
+EVER = timedelta(hours=1)
+_DOCUMENT, _CODES = "GPCONNECT_SEND_DOCUMENT", "GPCONNECT_UPDATE_RECORD"
+
+
+def registered(*workflows: str) -> MeshConfig:
+    """The practice of the house's referrals, registered for some workflows; its one patient."""
+    ours = MeshMailbox(
+        id=OURS, ods=OdsCode("XGW01"), name="Us", password=PASSWORD,
+        workflows=frozenset({f"{_DOCUMENT}_ACK", f"{_CODES}_ACK"}),
+    )  # fmt: skip
+    practice = MeshMailbox(
+        id=MAILBOX, ods=OdsCode(PRACTICE), name="One Surgery", password=PASSWORD,
+        workflows=frozenset(workflows),
+    )  # fmt: skip
+    person = MeshPerson(
+        number=NhsNumber(NHS_NUMBER), birth_date=date(1980, 2, 29), family="Testperson",
+        practice=OdsCode(PRACTICE),
+    )  # fmt: skip
+    return MeshConfig(
+        shared_key=SHARED_KEY, mailboxes=(ours,), practices=(MeshPractice(mailbox=practice),),
+        persons=(person,),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def surgery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practices]:
+    with practices_here(tmp_path_factory.mktemp("mesh"), registered(_DOCUMENT, _CODES)) as running:
+        yield running
+
+
+@pytest.fixture
+def mesh(surgery: Practices) -> Practices:
+    """Every mailbox empty, and the practice taking what it is sent."""
+    surgery.reset()
+    surgery.behave("accepts", MAILBOX)
+    return surgery
+
+
+@pytest.fixture
+def house(mesh: Practices, tmp_path: Path) -> Iterator[House]:
+    """A house whose practices are reached through that MESH."""
+    with embedded_house(tmp_path) as built:
+        reach(built, mesh)
+        yield built
+
+
+def reach(house: House, mesh: Practices) -> None:
+    endpoint = {
+        "id": LETTERS, "transport": "mesh", "format": "gp-connect",
+        "address": mesh.url, "ca_file": CA_FILE,
+        "parameters": {
+            "recipient": "GPPROVIDER", "workflow": _DOCUMENT, "mailbox": OURS,
+            "password_file": "password", "shared_key_file": "shared-key",
+            "client_certificate": CLIENT, "telephone": "0113 496 0000",
+        },
+    }  # fmt: skip
+    practices = [each | {"letters": LETTERS} for each in takes_documents(house)]
+    house.apply(endpoints=[*house.directory["endpoints"], endpoint], practices=practices)
+    sending: dict[Transport, Destination] = {
+        Transport.FHIR_REST: FakeDestination(),
+        Transport.MESH: Mesh(line(mesh.folder)),
+    }
+    house.gateway = replace(house.gateway, destinations=sending)
+
+
+def make_round(house: House, mesh: Practices) -> None:
+    """Have our mailbox looked after once."""
+    Postman(house.gateway, line(mesh.folder), poll=EVER).make_round()
+
+
+def await_answers(house: House, mesh: Practices, number: int) -> None:
+    """Wait until so many answers stood in our mailbox and are on record."""
+
+    def are_here() -> bool:
+        make_round(house, mesh)
+        return len(entries(house, "letter.answered")) >= number
+
+    until(are_here)
+
+
+def received(mesh: Practices) -> tuple[Received, ...]:
+    return mesh.received(MAILBOX)
+
+
+def is_sound(house: House) -> bool:
+    return reconcile(house.gateway).discrepancies == () and all(
+        told.ok for told in check_ledger(house.gateway, lambda _rows: None)
+    )
+
+
+def words_of(mesh: Practices, one: Received) -> str:
+    """Read the PDF that the practice got, as its staff would."""
+    path = mesh.folder / MAILBOX / one.attachments[0].file
+    return "\n".join(page.extract_text() for page in PdfReader(path).pages)
+
+
+def test_a_permitted_document_arrives_and_each_answer_is_kept(
+    house: House, mesh: Practices
+) -> None:
+    _, task = brought(house)
+    assert say(house, task, **report()).status_code == 200
+    work(house)
+    (one,) = mesh.await_received(1, MAILBOX)
+    assert (one.workflow, one.event, one.coded_entries) == (_DOCUMENT, "ITK007C", ())
+    await_answers(house, mesh, 2)
+    assert [each["code"] for each in entries(house, "letter.answered")] == ["20013", "30001"]
+    (done,) = entries(house, "writeback.done")
+    assert done["route"] == "document"
+    assert "in the record" not in json.dumps(entries(house))
+    assert is_sound(house)
+
+
+def test_codes_arrive_as_a_document_where_the_practice_switched_coding_off(
+    house: House, mesh: Practices
+) -> None:
+    mesh.behave("switched-off", MAILBOX)
+    _, task = brought(house)
+    answer = say(house, task, **report(CODED))
+    assert answer.status_code == 202
+    work(house)
+    (one,) = mesh.await_received(1, MAILBOX)
+    assert (one.workflow, one.coded_entries) == (_DOCUMENT, ())
+    words = words_of(mesh, one)
+    assert "142" in words, "what the code said stands there for people to read"
+    assert "Why no code was written" in words
+    assert [each["route"] for each in entries(house, "writeback.refused")] == ["update-record"]
+    assert is_sound(house)
+
+
+@pytest.mark.parametrize(
+    ("manner", "codes"), [("rejects-payload", ["20009"]), ("not-known", ["20013", "30002"])]
+)
+def test_a_document_that_the_practice_does_not_take_is_for_a_person(
+    house: House, mesh: Practices, manner: str, codes: list[str]
+) -> None:
+    mesh.behave(manner, MAILBOX)
+    _, task = brought(house)
+    say(house, task, **report())
+    work(house)
+    mesh.await_received(1, MAILBOX)
+    await_answers(house, mesh, len(codes))
+    assert [each["code"] for each in entries(house, "letter.answered")] == codes
+    (reminder,) = entries(house, "reminder.opened")
+    assert (reminder["code"], reminder["owner"]) == ("LETTER_CAME_BACK", "operator")
+    assert work(house) == 0, "nothing is sent again by itself"
+    assert is_sound(house)
+
+
+def test_a_document_that_nobody_collects_comes_back_after_five_days(
+    house: House, mesh: Practices
+) -> None:
+    mesh.behave("never-collects", MAILBOX)
+    _, task = brought(house)
+    say(house, task, **report())
+    work(house)
+    mesh.expire(MAILBOX)
+    await_answers(house, mesh, 1)
+    (answered,) = entries(house, "letter.answered")
+    assert answered["code"] == "RETURNED_BY_MESH.14"
+    (reminder,) = entries(house, "reminder.opened")
+    assert reminder["code"] == "LETTER_CAME_BACK"
+    assert is_sound(house)
+
+
+def test_a_person_whom_mesh_does_not_know_so_is_traced_again_by_a_person(
+    house: House, mesh: Practices
+) -> None:
+    moved = patient()
+    moved["birthDate"] = "1981-02-28"
+    _, task = brought(house, person=moved)
+    say(house, task, **report())
+    work(house)
+    (reminder,) = entries(house, "reminder.opened")
+    assert reminder["code"] == "LETTER_CAME_BACK"
+    assert received(mesh) == ()
+    assert is_sound(house)
+
+
+def test_a_practice_without_the_workflow_gets_it_by_hand(house: House, mesh: Practices) -> None:
+    mesh.behave("accepts", MAILBOX, workflows=[_CODES])
+    try:
+        _, task = brought(house)
+        say(house, task, **report())
+        work(house)
+        (reminder,) = entries(house, "reminder.opened")
+        assert reminder["code"] == "BY_HAND"
+        assert received(mesh) == ()
+        assert is_sound(house)
+    finally:
+        mesh.behave("accepts", MAILBOX, workflows=[_DOCUMENT, _CODES])
+
+
+def test_a_later_version_takes_the_place_of_the_first(house: House, mesh: Practices) -> None:
+    _, task = brought(house)
+    say(house, task, **report())
+    work(house)
+    (first,) = mesh.await_received(1, MAILBOX)
+    answer = say(house, task, **report(named="L-2", replaces="L-1"))
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    work(house)
+    _, second = mesh.await_received(2, MAILBOX)
+    assert (first.version, first.replaces) == ("1", "")
+    assert (second.version, second.replaces) == ("2", first.identifier)
+    assert is_sound(house)
