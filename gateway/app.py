@@ -92,6 +92,8 @@ def open_gateway(settings: Settings) -> Gateway:
         rest_longest=settings.outage_longest,
         lapses=settings.worker_losses,
         recall_due=settings.recall_due,
+        letter_due=settings.letter_due,
+        silence=settings.silence,
     )
     profiles = require_own(load_profiles(settings.profiles_dir or OWN_PROFILES))
     work = HealthAndWork(OWN_MAPPINGS / "health-and-work")

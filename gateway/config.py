@@ -182,6 +182,12 @@ class Settings(BaseSettings):
     recall_due: timedelta = Field(
         default=timedelta(days=2), description="how soon a provider must answer a recall"
     )
+    letter_due: timedelta = Field(
+        default=timedelta(days=1), description="how soon a practice's system must answer a letter"
+    )
+    silence: timedelta = Field(
+        default=timedelta(days=14), description="how long a provider may say nothing of a referral"
+    )
     hold_due: timedelta = Field(
         default=timedelta(days=2), description="how soon a held referral must be looked at"
     )

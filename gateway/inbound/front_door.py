@@ -51,6 +51,12 @@ _FHIR_ROUTES = (
     explain_routes,
     subscription_routes,
 )
+_ROUTES = {
+    SHARING_BASE: (sharing_routes, impact_routes, withdrawal_routes),
+    LEDGER_BASE: (ledger_routes,),
+    REPORTS_BASE: (report_routes,),
+    FHIR_BASE: _FHIR_ROUTES,
+}
 _log = logging.getLogger(__name__)
 
 
@@ -90,12 +96,9 @@ def build_front_door(
         answer_within=answer_within,
     )
     app.register_blueprint(ping)
-    for routes in (sharing_routes, impact_routes, withdrawal_routes):
-        app.register_blueprint(routes, url_prefix=SHARING_BASE)
-    app.register_blueprint(ledger_routes, url_prefix=LEDGER_BASE)
-    app.register_blueprint(report_routes, url_prefix=REPORTS_BASE)
-    for routes in _FHIR_ROUTES:
-        app.register_blueprint(routes, url_prefix=FHIR_BASE)
+    for base, rooms in _ROUTES.items():
+        for routes in rooms:
+            app.register_blueprint(routes, url_prefix=base)
     app.before_request(_start_clock)
     # The last one registered runs first: the log line sees what the others have set.
     app.after_request(_log_line)

@@ -10,7 +10,7 @@ Record; the write restriction, section 9.
 import hashlib
 from dataclasses import dataclass, replace
 
-from gateway.errors import IllegalMoveError, MessageError, Phase
+from gateway.errors import Fault, InvalidMessageError, IssueCode, MessageError, Phase
 from gateway.fhir.text import read_resource
 from gateway.journey.consider import About
 from gateway.journey.gateway import Gateway, Parcel
@@ -43,6 +43,13 @@ from gateway.writeback.ruling import Effect, Route, Ruling
 
 ACTOR = "worker"
 _CANNOT_BE_CODED = "CANNOT_BE_WRITTEN_AS_CODES"
+
+
+_NOT_IN_DIRECTORY = Fault(
+    code=IssueCode.NOT_FOUND,
+    diagnostics="The practice or the provider is in the directory no more: put them back, or bring"
+    " the document another way.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +174,7 @@ def release_letter(
         send_on(tx, gateway, found, judged, decision, actor=ACTOR, because=judged.ruling.code)
         return None
     try:
-        message = _write(tx, gateway, found, letter, judged.ruling, endpoint)
+        message = _write(tx, gateway, found, letter, judged, endpoint)
     except MessageError:
         if interaction is not Interaction.UPDATE_RECORD:
             raise
@@ -215,17 +222,16 @@ def _leave(
 
 
 def _write(
-    tx: Transaction, gateway: Gateway, found: Found, letter: Letter, ruling: Ruling,
+    tx: Transaction, gateway: Gateway, found: Found, letter: Letter, judged: Judgement,
     endpoint: Endpoint,
 ) -> PracticeMessage:  # fmt: skip
     """Write the message: the same bytes for the same letter, whenever that is."""
     version = _version(letter)
-    permitted = permit(ruling, Interaction(letter.interaction), version)
+    permitted = permit(judged.ruling, Interaction(letter.interaction), version)
     directory = DirectoryAsOf(tx, tx.at)
     parties = directory.parties(found.referral.practice, found.answered.provider)
     if parties.practice is None or parties.provider is None:
-        msg = "practice and provider are in the directory while a letter is on its way"
-        raise IllegalMoveError(msg)
+        raise InvalidMessageError(_NOT_IN_DIRECTORY)
     return compose(
         Envelope(
             letter=letter,
@@ -235,7 +241,7 @@ def _write(
             provider=parties.provider,
             endpoint=endpoint,
             gateway=gateway.ods,
-            why_no_codes=ruling.text_outside if ruling.keeps_coded else None,
+            why_no_codes=judged.why_no_codes,
         ),
         outcome=found.tree,
         referral=read_resource(referrals.body_of(tx, found.referral.id)),

@@ -57,6 +57,11 @@ _CATEGORY: Mapping[ProviderRole, SenderCategory] = {
     ProviderRole.NATIONAL_SERVICE: SenderCategory.HEALTH_AND_WORK,
 }
 _FOR_EMPLOYERS = frozenset({ProviderRole.EMPLOYER, ProviderRole.HR})
+_SAID: Mapping[Position, str] = {
+    Position.ON: "",
+    Position.OFF: "The practice has switched coded entries by others off.",
+    Position.UNKNOWN: "The practice has not said that it takes coded entries by others.",
+}
 _SNOMED = "http://snomed.info/sct"
 _WRITES_CODES = 4
 """The only row by which codes go. Source: gateway/writeback/ruling.py."""
@@ -99,8 +104,16 @@ class Judgement:
     ruling: Ruling
     payload: Payload
     sender: SenderCategory
+    switch: Position
     write_back: Answer
     write_document: Answer
+
+    @property
+    def why_no_codes(self) -> str | None:
+        """Say why codes are not written, to whoever reads the document; None: there are none."""
+        if self.ruling.keeps_coded is None:
+            return None
+        return f"{self.ruling.text_outside} {_SAID[self.switch]}".rstrip()
 
     @property
     def binding(self) -> Answer:
@@ -134,12 +147,13 @@ def judge(
     back = _asked(answer, Action.WRITE_BACK, gateway)
     document = _asked(answer, Action.WRITE_DOCUMENT, gateway)
     has_way = parties.practice is not None and parties.practice.letters is not None
+    switch = coding_state(tx, present.practice, sender).value
     proposal = Proposal(
         objection=_objection(content, answer.facts),
         payload=found.payload,
         sender=sender,
         service=service_code(found.tree),
-        switch=coding_state(tx, present.practice, sender).value,
+        switch=switch,
         has_agreement=_may_answer(answer.facts),
         is_employer_facing=role in _FOR_EMPLOYERS
         or present.purpose == Purpose.EMPLOYMENT_REPORT.value,
@@ -156,6 +170,7 @@ def judge(
         ruling=rule(proposal),
         payload=found.payload,
         sender=sender,
+        switch=switch,
         write_back=back,
         write_document=document,
     )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 from gateway.consent.decide import Verdict
-from gateway.errors import Fault, IllegalMoveError, InvalidMessageError, IssueCode, NotFoundError
+from gateway.errors import (
+    Fault,
+    IllegalMoveError,
+    InvalidMessageError,
+    IssueCode,
+    NotFoundError,
+    Severity,
+)
 from gateway.fhir.read_outcome import read_outcome
 from gateway.fhir.text import read_resource
 from gateway.journey.gateway import Gateway
@@ -174,7 +181,8 @@ def _check_fit(view: Reading | Transaction, outcome: Outcome, present: Referral)
     """Refuse what a person has to look at before anything of it goes to anybody."""
     tree = report_of(view, outcome)
     said = read_outcome(tree)
-    faults = [each.as_fault() for each in classify(tree, present.practice).faults]
+    held = classify(tree, present.practice).faults
+    faults = [replace(each.as_fault(), severity=Severity.ERROR) for each in held]
     if said.nhs_number is None:
         faults.append(_fault("The report does not name the person by NHS number: send it so."))
     if said.absent:

@@ -33,7 +33,7 @@ from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey.consider import Answer
 from gateway.journey.gateway import Gateway
-from gateway.mapping.minimise import minimise
+from gateway.mapping.minimise import Minimised, minimise
 from gateway.referral.directory import Provider, ProviderRole, Purpose
 from gateway.referral.identifiers import ODS_CODE_SYSTEM, OdsCode
 from gateway.referral.instants import day_of
@@ -93,14 +93,7 @@ def ask(
     parties = DirectoryAsOf(view, at).parties(
         present.practice, filed.organisation if is_known else None, moment
     )
-    plan = plan_for(
-        items_of(incoming.tree),
-        reading=reading,
-        purpose=purpose,
-        role=None,
-        minimum=gateway.policy.minimum,
-    )
-    nothing = minimise(replace(plan, silent={}, open={}))
+    nothing = _nothing_of_the_referral(gateway, incoming, reading, purpose)
     delivery = deliveries.find(view, filed.delivery)
     gathered = facts_about(
         incoming,
@@ -144,6 +137,21 @@ def _read(
         at=at,
         kind=ConsentKind.SHARE_PLAN,
     )
+
+
+def _nothing_of_the_referral(
+    gateway: Gateway, incoming: IncomingReferral, reading: ConsentReading, purpose: str
+) -> Minimised:
+    """Say what is withheld of the referral: nothing, for nothing of it would leave."""
+    plan = plan_for(
+        items_of(incoming.tree),
+        reading=reading,
+        purpose=purpose,
+        role=None,
+        minimum=gateway.policy.minimum,
+    )
+    found = minimise(replace(plan, silent={}, open={}))
+    return replace(found, withheld=replace(found.withheld, taken_out=()))
 
 
 def _of_release(

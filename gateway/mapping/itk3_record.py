@@ -107,10 +107,11 @@ def _addressed(record: PracticeRecord, node: JsonObject) -> JsonObject:
         "identifier": {"system": ODS_CODE_SYSTEM, "value": record.practice.ods},
         "display": record.practice.name,
     }
+    identifiers = node.get("identifier")
     return {
         "identifier": [
-            {**each, **number} if is_nhs_number(each) else each
-            for each in objects(node, "identifier")
+            {**each, **number} if isinstance(each, dict) and is_nhs_number(each) else each
+            for each in (identifiers if isinstance(identifiers, list) else [identifiers])
         ],
         "name": [{**each, **official} for each in objects(node, "name")],
         "generalPractitioner": [practice],

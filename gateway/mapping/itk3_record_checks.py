@@ -25,7 +25,7 @@ from gateway.mapping.itk3_record_terms import (
     SERVICES,
     SNOMED,
 )
-from gateway.referral.json import Json, JsonObject, child, objects, string, strings
+from gateway.referral.json import Json, JsonObject, child, objects, string
 from gateway.writeback.interactions import Permitted
 
 _BUNDLES: Final = frozenset({"document", "collection"})
@@ -36,6 +36,7 @@ _OF_ENTRY: Final = frozenset({"fullUrl", "resource"})
 _ONE: Final = ("Composition", "Encounter", "Patient")
 _SOME: Final = ("Organization", "Practitioner", "PractitionerRole", "ClinicalImpression")
 _IN_SECTIONS: Final = ("Encounter", "ClinicalImpression")
+_NAMES_PRACTICE: Final = frozenset({"reference", "type", "identifier", "display"})
 _REQUESTS: Final = ("ServiceRequest", "Task")
 _NAMES_REQUEST: Final = re.compile(r"(?:^|/)(?:ServiceRequest|Task)/[A-Za-z0-9.-]+$")
 
@@ -151,11 +152,12 @@ def _of_labels(taken: Taken) -> Iterator[Fault]:
     """Ask that each label is one that has a place: not to be shown, on the Encounter; a heading."""
     for part in taken.parts:
         meta = child(part.resource, "meta") or {}
-        for place, each in enumerate(objects(meta, "security")):
-            if part.type != "Encounter" or string(each, "code") != NOT_TO_PATIENT:
+        for place, each in enumerate(_each(meta, "security")):
+            is_known = isinstance(each, dict) and each.get("code") == NOT_TO_PATIENT
+            if part.type != "Encounter" or not is_known:
                 yield _no_place(f"{part.path}.meta.security[{place}]")
-        for place, each in enumerate(objects(meta, "tag")):
-            if string(each, "system") != HEADINGS:
+        for place, each in enumerate(_each(meta, "tag")):
+            if not isinstance(each, dict) or each.get("system") != HEADINGS:
                 yield _no_place(f"{part.path}.meta.tag[{place}]")
 
 
@@ -211,17 +213,20 @@ def _of_person(record: PracticeRecord, patient: Part) -> Iterator[Fault]:
 
 
 def _is_named(node: JsonObject, record: PracticeRecord) -> bool:
-    names = objects(node, "name")
-    if len(names) != 1 or string(names[0], "use") not in (None, "official"):
+    names = _each(node, "name")
+    name = names[0] if len(names) == 1 else None
+    if not isinstance(name, dict) or name.get("use", "official") != "official":
         return False
-    sent = [string(names[0], "family") or "", *strings(names[0], "given")]
+    sent = [name.get("family"), *_each(name, "given")]
     wanted = [record.patient.family, *record.patient.given]
-    return [each.casefold() for each in sent] == [each.casefold() for each in wanted]
+    said = [each.casefold() if isinstance(each, str) else None for each in sent]
+    return said == [each.casefold() for each in wanted]
 
 
 def _of_practice(record: PracticeRecord, taken: Taken) -> Iterator[Fault]:
-    for place, each in enumerate(objects(taken.patient.resource, "generalPractitioner")):
-        if taken.known.organisation(each) != record.practice.ods:
+    for place, each in enumerate(_each(taken.patient.resource, "generalPractitioner")):
+        named = each if isinstance(each, dict) and set(each) <= _NAMES_PRACTICE else None
+        if taken.known.organisation(named) != record.practice.ods:
             text = "This is not the practice that it goes to: leave it out, or mend it."
             where = f"{taken.patient.path}.generalPractitioner[{place}]"
             yield fault(IssueCode.INVARIANT, text, where)

@@ -25,13 +25,14 @@ from gateway.journey.claim import claim_due, end_overdue
 from gateway.journey.deliver import deliver
 from gateway.journey.gateway import Gateway
 from gateway.journey.recalls import chase
+from gateway.journey.silences import notice_silences
 from gateway.journey.withdraw import go_on
 from gateway.referral.identifiers import EndpointId
 from gateway.referral.model import Delivery
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-CHORES: Sequence[Callable[[Gateway], object]] = (end_overdue, go_on, chase)
+CHORES: Sequence[Callable[[Gateway], object]] = (end_overdue, go_on, chase, notice_silences)
 """What is due from time to time, whichever worker does it."""
 CHORES_EVERY = timedelta(seconds=5)
 _TURN = timedelta(milliseconds=0.5)

@@ -1,5 +1,6 @@
 """A report's copies walk alone: each is shown, answered, released or kept for itself."""
 
+import base64
 import json
 from datetime import datetime
 from io import BytesIO
@@ -452,3 +453,72 @@ def test_the_words_of_a_copy_are_erased_with_the_person(house: House) -> None:
     with house.gateway.store.reading() as view:
         for name in ("report_copy", "report_event"):
             assert view.connection.execute(select(metadata.tables[name])).all() == []
+
+
+def test_a_recipient_keeps_the_copy_that_it_has(house: House) -> None:
+    """Of two copies of two reports for one recipient, the older cannot become the newer."""
+    with_employers(house)
+    _, task = reported(house, TO_EMPLOYER)
+    (older,) = copies(house, task, ("employer", EMPLOYER))
+    say(house, task, **a_report(name="L-2"))
+    (newer,) = copies(house, task, ("employer", EMPLOYER))
+    assert older != newer
+    assert "has a copy of the newest" in refused(house, older, "rewrite")
+
+
+def hidden(tree: dict[str, Any]) -> dict[str, Any]:
+    """A report of which a part says that it is about somebody whom nobody can find."""
+    tree["output"].append(
+        {"type": {"text": "Report"}, "valueReference": {"reference": "Binary/elsewhere"}}
+    )
+    return tree
+
+
+def unnamed(tree: dict[str, Any]) -> dict[str, Any]:
+    """Statements that name nobody, and no letter beside them."""
+    del tree["contained"][0], tree["output"][0]
+    for part in tree["contained"]:
+        del part["subject"]
+    return tree
+
+
+def confidential(tree: dict[str, Any]) -> dict[str, Any]:
+    """A report that is marked confidential, so that nothing of it may leave."""
+    system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+    tree["contained"][0]["docStatus"] = "final"
+    tree["contained"][0]["securityLabel"] = [{"coding": [{"system": system, "code": "R"}]}]
+    return tree
+
+
+def unreadable(tree: dict[str, Any]) -> dict[str, Any]:
+    """A report whose PDF nobody can see into."""
+    data = base64.b64encode(b"%PDF-1.7\n1 0 obj << /Encrypt 2 0 R >> endobj\n%%EOF").decode()
+    attachment = tree["contained"][0]["content"][0]["attachment"]
+    attachment |= {"contentType": "application/pdf", "data": data}
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("defect", "status", "why"),
+    [
+        (hidden, 400, "is elsewhere"),
+        (unnamed, 400, "does not name the person"),
+        (confidential, 409, "may leave"),
+        (unreadable, 400, "PDF"),
+    ],
+)
+def test_what_a_person_is_to_look_at_is_not_copied(
+    house: House, defect: Any, status: int, why: str
+) -> None:
+    with_employers(house)
+    _, task = brought(house)
+    sent = say(house, task, **defect(a_report(CANARY)))
+    assert sent.status_code in (200, 202, 403), sent.get_data(as_text=True)
+    asked = {
+        "task": task, "kind": "functional",
+        "copies": [{"recipient": "employer", "organisation": EMPLOYER}],
+    }  # fmt: skip
+    answer = post(house, "", asked)
+    told = answer.get_data(as_text=True)
+    assert (answer.status_code, why in told, CANARY in told) == (status, True, False), told
+    assert get(house, "").get_json() == {"copies": []}

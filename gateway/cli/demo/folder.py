@@ -19,6 +19,7 @@ from gateway.errors import ConfigError
 MARK = ".gateway-demo"
 DESCRIPTION = "demo.json"
 CERTIFICATES = "certs"
+CREDENTIALS = "credentials"
 SAMPLES_FOLDER = "samples"
 
 
@@ -61,11 +62,13 @@ def prepare(folder: Path, *, port: int) -> Mapping[str, str]:
     settings = {
         "database_url": f"sqlite:///{database(folder)}",
         "certificates_dir": str(certificates),
+        "credentials_dir": str(folder / CREDENTIALS),
         "public_url": f"http://127.0.0.1:{port}",
         "ledger_origin": "referral-gateway.example/demo",
         "retry_first": "PT0.5S",
         "retry_longest": "PT5S",
         "delivery_poll": "PT0.1S",
+        "mesh_poll": "PT1S",
     }
     config = folder / "gateway.toml"
     config.write_text("".join(f"{k} = {json.dumps(v)}\n" for k, v in settings.items()))

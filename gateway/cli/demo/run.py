@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from gateway.cli.demo.acts import withdrawal_of
 from gateway.cli.demo.folder import SAMPLES_FOLDER
+from gateway.cli.demo.letters import bring_back, lines_of
 from gateway.cli.demo.lists import events_of, is_whole
 from gateway.cli.demo.processes import run_gateway, tail
 from gateway.cli.demo.samples import SAMPLES, Ending
@@ -37,6 +38,8 @@ _CHECKS = (
 """The commands that prove what was done; files go into the demo's folder."""
 _EXPLAINED = "another-provider"
 """The sample that `gateway consent explain` is shown with."""
+_ANSWERED = "form"
+"""The sample that its provider reports on: the practice has switched coded entries off."""
 _RECALLED = "recalled"
 """The sample after which the withdrawal is shown that made a recall."""
 
@@ -46,7 +49,8 @@ def run_demo(folder: Path | None, *, once: bool) -> int:
 
     1. Start gateway, worker and neighbours, in the folder or in one that is removed.
     2. Post every sample, follow each to its end, and show what became of them; ask the rules
-       why one of them is held, and what became of what a withdrawal covers.
+       why one of them is held, and what became of what a withdrawal covers; let a provider
+       answer one with a coded finding, and show what its practice received.
     3. Once: run the gateway's own checks. Otherwise: say where everything listens, and wait
        for Ctrl-C.
     4. Stop everything.
@@ -85,6 +89,7 @@ def _walk_all(demo: Demo, progress: Console) -> bool:
     results.print(f"{good} of {len(seen)} samples ended as expected")
     is_good = _is_tally_right(demo, before, seen, results) and good == len(seen)
     is_good = _is_list_whole(demo, results) and is_good
+    is_good = _comes_back(demo, seen, results) and is_good
     held, recalled = (
         next(each for each in seen if each.sample.name == name) for name in (_EXPLAINED, _RECALLED)
     )
@@ -135,6 +140,14 @@ def _is_list_whole(demo: Demo, console: Console) -> bool:
     which = f"numbers 1 to {len(numbers)}, none missing" if is_good else "numbers are missing"
     console.print(f"{OH.key}'s own list: {len(numbers)} events, {which}")
     return is_good
+
+
+def _comes_back(demo: Demo, seen: Sequence[Seen], console: Console) -> bool:
+    """Have a provider answer with a coded finding, and show what the practice received."""
+    answered = next(each for each in seen if each.sample.name == _ANSWERED)
+    back = bring_back(answered, demo)
+    console.print("\n".join(lines_of(back, answered)), markup=False, soft_wrap=True)
+    return back.is_as_expected
 
 
 def _is_proved(demo: Demo) -> bool:

@@ -16,6 +16,7 @@ from gateway.cli.certs import CA_FILE
 from gateway.referral.directory import (
     AgreementKind,
     AgreementStatus,
+    Format,
     ProviderRole,
     Purpose,
     Scope,
@@ -25,6 +26,8 @@ from gateway.referral.directory import (
 )
 from gateway.referral.identifiers import BARS_USE_CASE_SYSTEM, USE_CASE_SYSTEM
 
+OUR_ODS, MESH, LETTERS, LETTERS_MAILBOX = "XGW01", "mesh", "gp-connect", "GATEWAY01"
+"""The gateway's own code; the simulated MESH, the endpoint of letters to practices, and our mailbox."""
 INVENTED = " (invented)"
 """How the names of the demo's organisations end."""
 SNOMED = "http://snomed.info/sct"
@@ -32,12 +35,16 @@ SNOMED = "http://snomed.info/sct"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Practice:
-    """A practice of the demo. `agrees` are the purposes it has agreed to, by provider."""
+    """A practice of the demo. `agrees` are the purposes it has agreed to, by provider.
+
+    `takes_codes`: where its switch stands for coded entries by others.
+    """
 
     ods: str
     name: str
     agrees: Mapping[str, tuple[Purpose, ...]]
     switches: SwitchValue
+    takes_codes: SwitchValue = SwitchValue.OFF
 
     def agreement(self, ods: str) -> str:
         """Return the id of its agreement with a provider."""
@@ -219,7 +226,10 @@ def directory_file(
             }
             for each in NEIGHBOURS
         ],
-        "endpoints": [_endpoint(each, ports[each.key]) for each in NEIGHBOURS],
+        "endpoints": [
+            *(_endpoint(each, ports[each.key]) for each in NEIGHBOURS),
+            _letters(ports[MESH]),
+        ],
         "services": [_service(each) for each in NEIGHBOURS],
         "agreements": [_agreement(p, ods) for p in PRACTICES for ods in p.agrees],
         "clients": [_client(each, public_keys[each.id]) for each in ACCOUNTS],
@@ -232,8 +242,15 @@ def _practice(practice: Practice) -> Mapping[str, Any]:
         "ods": practice.ods,
         "name": practice.name,
         "commissioner": COMMISSIONER_ODS,
-        "switches": {switch.value: practice.switches.value for switch in Switch},
+        "letters": LETTERS,
+        "switches": {switch.value: practice.switches.value for switch in Switch}
+        | {Switch.UPDATE_RECORD.value: practice.takes_codes.value},
     }
+
+
+def mailbox_of(practice: Practice) -> str:
+    """Return the MESH mailbox of a practice."""
+    return f"{practice.ods}GP1"
 
 
 def _endpoint(neighbour: Neighbour, port: int) -> Mapping[str, Any]:
@@ -242,6 +259,24 @@ def _endpoint(neighbour: Neighbour, port: int) -> Mapping[str, Any]:
         "transport": Transport.FHIR_REST.value,
         "address": f"https://127.0.0.1:{port}/fhir",
         "ca_file": CA_FILE,
+    }
+
+
+def _letters(port: int) -> Mapping[str, Any]:
+    return {
+        "id": LETTERS,
+        "transport": Transport.MESH.value,
+        "format": Format.GP_CONNECT.value,
+        "address": f"https://127.0.0.1:{port}",
+        "ca_file": CA_FILE,
+        "parameters": {
+            "recipient": "GPPROVIDER",
+            "workflow": "GPCONNECT_SEND_DOCUMENT",
+            "mailbox": LETTERS_MAILBOX,
+            "password_file": "mesh-password",
+            "shared_key_file": "mesh-key",
+            "telephone": "0113 496 0000",
+        },
     }
 
 

@@ -29,6 +29,7 @@ from gateway.cli.demo.folder import (
     prepare,
     write_description,
 )
+from gateway.cli.demo.mesh_setting import furnish_mesh, mesh_arguments
 from gateway.cli.demo.processes import (
     Child,
     require,
@@ -37,7 +38,7 @@ from gateway.cli.demo.processes import (
     stop_all,
     wait_until,
 )
-from gateway.cli.demo.setting import ACCOUNTS, NEIGHBOURS, Neighbour, directory_file
+from gateway.cli.demo.setting import ACCOUNTS, MESH, NEIGHBOURS, Neighbour, directory_file
 
 FRONT_DOOR, WORKER = "front-door", "worker"
 FHIR_BASE, SHARING_BASE = "/FHIR/R4", "/sharing"
@@ -169,9 +170,10 @@ def start_demo(
     """
     with ExitStack() as stack:
         folder = stack.enter_context(claimed(folder))
-        ports = _free_ports([FRONT_DOOR, *(each.key for each in NEIGHBOURS)])
+        ports = _free_ports([FRONT_DOOR, MESH, *(each.key for each in NEIGHBOURS)])
         tell("keys and certificates")
         own = {**prepare(folder, port=ports[FRONT_DOOR]), **(settings or {})}
+        furnish_mesh(folder)
         signing = signers(folder / "clients")
         demo = Demo(
             folder=folder,
@@ -204,6 +206,9 @@ def _start_processes(demo: Demo, stack: ExitStack, tell: Tell) -> None:
     for each in NEIGHBOURS:
         arguments = _provider_arguments(demo, each)
         demo.children.append(start(each.key, "gateway.cli.demo.provider", arguments))
+    tell("MESH, and the practices' systems behind it")
+    mesh = mesh_arguments(demo.folder, demo.ports[MESH])
+    demo.children.append(start(MESH, "gateway.cli.demo.mesh_house", mesh))
     tell("database")
     require(run_gateway("db", "upgrade", environment=demo.environment))
     tell("front door and worker")
@@ -215,6 +220,8 @@ def _start_processes(demo: Demo, stack: ExitStack, tell: Tell) -> None:
     for each in NEIGHBOURS:
         url = f"{demo.neighbour_url(each.key)}/_received"
         wait_until(demo.child(each.key), partial(_answers, demo, url))
+    mesh_url = f"https://{_HOST}:{demo.ports[MESH]}/_practices"
+    wait_until(demo.child(MESH), partial(_answers, demo, mesh_url))
     wait_until(demo.child(FRONT_DOOR), partial(_answers, demo, f"{demo.root_url}/_ping"))
 
 
