@@ -16,6 +16,8 @@ from gateway.cli.erase import erase
 from gateway.cli.ledger import ledger
 from gateway.cli.notice import notice
 from gateway.cli.opt_out import opt_out
+from gateway.cli.outcome import outcome
+from gateway.cli.reminder import reminder
 from gateway.cli.report import report
 from gateway.cli.retention import retention
 from gateway.cli.subscription import subscription
@@ -192,6 +194,8 @@ main.add_command(consent)
 main.add_command(switch)
 main.add_command(agreement)
 main.add_command(notice)
+main.add_command(outcome)
+main.add_command(reminder)
 main.add_command(withdrawal)
 main.add_command(recall)
 main.add_command(report)

@@ -8,22 +8,27 @@ who sends it, whether the service is known, and whether sharing is permitted.
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from gateway.errors import (
     Fault,
     InvalidMessageError,
     MessageError,
-    NotFoundError,
     ProfileError,
     Severity,
 )
 from gateway.fhir.bars.cancellation import read_notice
 from gateway.fhir.bars.check import DEFAULT_DEFINITION, check_message, check_version
-from gateway.fhir.bars.message import CATEGORY_SYSTEM, REASON_SYSTEM, coded, open_message
-from gateway.fhir.bars.workflow import Meaning
+from gateway.fhir.bars.message import (
+    CATEGORY_SYSTEM,
+    EVENT_SYSTEM,
+    REASON_SYSTEM,
+    coded,
+    open_message,
+)
+from gateway.fhir.bars.workflow import RESPONSE, Meaning
 from gateway.fhir.profiles.model import Profiles
 from gateway.fhir.read_consent import read_consent
+from gateway.fhir.read_outcome import read_outcome
 from gateway.fhir.read_referral import read_referral
 from gateway.fhir.tolerance import tolerated
 from gateway.fhir.validate import validate
@@ -119,11 +124,13 @@ def _read(tree: JsonObject, profiles: Profiles) -> None:
         read_referral(tree)
         return
     message = open_message(tree)
-    with suppress(NotFoundError):  # an answer to what only the live gateway could know
-        if check_message(message, None, profiles) is Meaning.CANCELLATION:
-            read_notice(message)
-        else:
-            read_referral(tree)
+    meaning = check_message(message, None, profiles)
+    if meaning is Meaning.CANCELLATION:
+        read_notice(message)
+    elif meaning is Meaning.RESPONSE:
+        read_outcome(tree)
+    else:
+        read_referral(tree)
 
 
 def expected_of(tree: JsonObject, profiles: Profiles) -> Mapping[str, Sequence[str]]:
@@ -143,6 +150,8 @@ def expected_of(tree: JsonObject, profiles: Profiles) -> Mapping[str, Sequence[s
         return {"ServiceRequest": (profile or _ANY_REFERRAL,), **_PEOPLE} if request else {}
     if header is None:
         return {}
+    if RESPONSE in coded([{"coding": [child(header, "eventCoding") or {}]}], EVENT_SYSTEM):
+        return profiles.messages[DEFAULT_DEFINITION[Meaning.RESPONSE]].expected
     reasons = coded([child(header, "reason") or {}], REASON_SYSTEM)
     if reasons & {"update", "delete"}:
         return profiles.messages[DEFAULT_DEFINITION[Meaning.CANCELLATION]].expected

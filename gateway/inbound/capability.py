@@ -43,6 +43,9 @@ SERVED: dict[str, tuple[Sequence[str], Sequence[tuple[str, str]]]] = {
         ),
     ),
     "Task": ((*_READ, "update", "patch"), (("_lastUpdated", "date"), ("_since", "special"))),
+    "DocumentReference": (("create", *_READ), (("related", "reference"),)),
+    "Binary": (("read",), ()),
+    "Bundle": (("create",), ()),
     "Subscription": (
         ("create", "read", "update", "delete", "search-type"),
         (("_id", "token"), ("status", "token"), ("url", "uri")),
@@ -92,6 +95,13 @@ _DOCUMENTATION = {
     " meta.tag says where the page (feed-position) and the list (feed-newest) end. An update or a JSON"
     " Patch, with If-Match, answers a recall: completed with stopped or returned, rejected with"
     " retained and its ground. The Task of a referral takes no answer yet.",
+    "DocumentReference": "What providers sent that goes to the practice: a practice reads what came to"
+    " its own referrals, by id or by related (ServiceRequest/ and our id). A provider creates one to"
+    " answer a referral that it was brought, which context.related or an identifier names; what"
+    " becomes of it the sharing rules say.",
+    "Binary": "The document of a DocumentReference here, as application/pdf or as a resource.",
+    "Bundle": "A provider's answer to a referral as a document, or as a collection of documents; it"
+    " is read as a DocumentReference.",
     "AuditEvent": "The ledger, the newest entry first: to a practice the entries on itself, to the"
     " organisation that runs the gateway all of them. Each read is an entry too. A person is found by"
     " patient (Patient/ and a handle of the ledger) or by patient:identifier (a handle or an NHS"
@@ -118,6 +128,8 @@ _VERSIONING = {
     "Consent": "versioned-update",
     "Task": "versioned-update",
     "Subscription": "versioned-update",
+    "DocumentReference": "versioned",
+    "Binary": "versioned",
 }
 """How types are versioned. Those that are know If-None-Match, and an update wants If-Match."""
 
@@ -193,9 +205,13 @@ def _resource(name: str, profiles: Profiles) -> dict[str, Any]:
         "versioning": _VERSIONING.get(name, "no-version"),
         **({"conditionalRead": "not-match"} if name in _VERSIONING else {}),
         **({"conditionalCreate": True} if name in _CREATED_ONCE else {}),
-        "searchParam": [{"name": each, "type": kind} for each, kind in parameters],
+        **({"searchParam": _parameters(parameters)} if parameters else {}),
         **({"operation": _operations(_OPERATIONS_OF[name])} if name in _OPERATIONS_OF else {}),
     }
+
+
+def _parameters(stated: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [{"name": name, "type": kind} for name, kind in stated]
 
 
 def _operations(named: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import flask
 
 from gateway.errors import Fault, IssueCode, NotFoundError, ParameterError
+from gateway.fhir.bars.workflow import RESPONSE
 from gateway.fhir.profiles.model import Profiles
 from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
@@ -75,7 +76,7 @@ def search_message_definitions() -> flask.Response:
     given = parameters(_BY_CONTEXT)
     service, offers = _asked(_contexts(given))
     found = []
-    for definition in _narrowed(_of_type("MessageDefinition"), given):
+    for definition in _narrowed(_taken_by_services(), given):
         served = [offer for offer in offers if _serves(definition, offer)]
         if served:
             found.append(_in_context(definition, service, served))
@@ -84,6 +85,15 @@ def search_message_definitions() -> flask.Response:
 
 def _of_type(kind: str) -> list[JsonObject]:
     return [tree for (type_, _), tree in in_force().documents_by_id.items() if type_ == kind]
+
+
+def _taken_by_services() -> list[JsonObject]:
+    """List the messages that a service may take; a response goes the other way."""
+    return [
+        each
+        for each in _of_type("MessageDefinition")
+        if string(child(each, "eventCoding") or {}, "code") != RESPONSE
+    ]
 
 
 def _narrowed(

@@ -22,8 +22,10 @@ from gateway.inbound.ledger_routes import routes as ledger_routes
 from gateway.inbound.media import to_response
 from gateway.inbound.open_routes import ping
 from gateway.inbound.open_routes import routes as open_routes
+from gateway.inbound.outcome_routes import routes as outcome_routes
 from gateway.inbound.read_routes import routes as read_routes
 from gateway.inbound.referral_routes import routes as referral_routes
+from gateway.inbound.reminder_routes import routes as reminder_routes
 from gateway.inbound.report_routes import routes as report_routes
 from gateway.inbound.request import echo_ids
 from gateway.inbound.sharing_routes import routes as sharing_routes
@@ -38,6 +40,7 @@ FHIR_BASE = "/FHIR/R4"
 SHARING_BASE = "/sharing"
 LEDGER_BASE = "/ledger"
 REPORTS_BASE = "/reports"
+REMINDERS_BASE = "/reminders"
 _FHIR_ROUTES = (
     open_routes,
     referral_routes,
@@ -46,6 +49,7 @@ _FHIR_ROUTES = (
     consent_routes,
     task_routes,
     feed_routes,
+    outcome_routes,
     audit_routes,
     definition_routes,
     explain_routes,
@@ -55,6 +59,7 @@ _ROUTES = {
     SHARING_BASE: (sharing_routes, impact_routes, withdrawal_routes),
     LEDGER_BASE: (ledger_routes,),
     REPORTS_BASE: (report_routes,),
+    REMINDERS_BASE: (reminder_routes,),
     FHIR_BASE: _FHIR_ROUTES,
 }
 _log = logging.getLogger(__name__)

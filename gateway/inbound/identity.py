@@ -48,8 +48,11 @@ def open_to_anyone(view: _View) -> _View:
     return view
 
 
-def needs(scope: Scope) -> Callable[[_View], _View]:
+def needs(scope: Scope, *others: Scope) -> Callable[[_View], _View]:
     """Declare which scope a route needs; the sender is then in `flask.g.sender`.
+
+    One of `others` lets in too, where only what is sent tells what is needed: the view asks for
+    that by `require`.
 
     Raises:
         UnauthenticatedError: there is no token, or it is unknown, or it has expired.
@@ -61,12 +64,8 @@ def needs(scope: Scope) -> Callable[[_View], _View]:
         def entered(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # any view
             identity: ClientCredentials = flask.current_app.extensions["house"].identity
             sender = identity.authenticate(flask.request.headers.get("Authorization", ""))
-            if scope not in sender.scopes:
-                refuse_access(
-                    flask.current_app.extensions["house"].gateway, sender, scope, "scope-missing"
-                )
-                msg = f"the token does not carry the scope {scope}"
-                raise ScopeMissingError(msg)
+            if sender.scopes.isdisjoint({scope, *others}):
+                raise _missing(sender, scope)
             flask.g.sender = sender
             return view(*args, **kwargs)
 
@@ -74,6 +73,21 @@ def needs(scope: Scope) -> Callable[[_View], _View]:
         return entered  # type: ignore[return-value]  # the same signature
 
     return declare
+
+
+def require(scope: Scope) -> None:
+    """Ask for a scope once it is known what is sent.
+
+    Raises:
+        ScopeMissingError: the token does not carry it; that is on record.
+    """
+    if scope not in flask.g.sender.scopes:
+        raise _missing(flask.g.sender, scope)
+
+
+def _missing(sender: Sender, scope: Scope) -> ScopeMissingError:
+    refuse_access(flask.current_app.extensions["house"].gateway, sender, scope, "scope-missing")
+    return ScopeMissingError(f"the token does not carry the scope {scope}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

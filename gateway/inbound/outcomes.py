@@ -27,6 +27,7 @@ from gateway.journey.return_outcome import Returned, return_outcome
 from gateway.ledger.kinds import Door
 from gateway.referral.identifiers import CorrelationId, DeliveryId
 from gateway.referral.json import JsonObject, child, string
+from gateway.referral.outcome import Standing
 from gateway.writeback.ruling import Effect, Ruling, SpineCode
 
 _ACCEPTED = 202
@@ -88,6 +89,52 @@ def answer_for(returned: Returned) -> Answer:
     return Answer(http=_ACCEPTED, body=told, headers=headers)
 
 
+def document_answer(returned: Returned) -> Answer:
+    """Answer an outcome that came as documents: where the practice reads it, or what was kept.
+
+    Raises:
+        ConsentRefusedError: it may not reach the practice.
+        NotFoundError: the answer to that tells nothing.
+    """
+    ruling, outcome = returned.ruling, returned.outcome
+    if ruling is not None and ruling.status not in (200, _ACCEPTED):
+        raise _refusal(ruling)
+    if outcome.standing is Standing.KEPT:
+        raise _nothing_here()
+    headers = {"Location": f"{house().base_url}/DocumentReference/{outcome.id}"}
+    if outcome.standing is Standing.HELD:
+        told = operation_outcome([_PERSON_LOOKS], code=None)
+        return Answer(http=_ACCEPTED, body=told)
+    if ruling is not None and ruling.effect is not Effect.ALLOW:
+        told = operation_outcome(warnings_of(ruling), code=None, spine_code=ruling.spine_code)
+        return Answer(http=_ACCEPTED, body=told, headers=headers)
+    return Answer(http=200 if returned.repeated else 201, body=None, headers=headers)
+
+
+_PERSON_LOOKS = Fault(
+    severity=Severity.WARNING,
+    code=IssueCode.INFORMATIONAL,
+    diagnostics="This is on record here. A person looks at it before it reaches the practice.",
+)
+
+
+def kept_back(returned: Returned) -> Sequence[Fault]:
+    """Say what of an outcome did not go straight to the practice, and refuse what may not.
+
+    Raises:
+        ConsentRefusedError: it may not reach the practice.
+        NotFoundError: the answer to that tells nothing.
+    """
+    ruling = returned.ruling
+    if ruling is not None and ruling.status not in (200, _ACCEPTED):
+        raise _refusal(ruling)
+    if returned.outcome.standing is Standing.KEPT:
+        raise _nothing_here()
+    if returned.outcome.standing is Standing.HELD:
+        return [_PERSON_LOOKS]
+    return [] if ruling is None or ruling.effect is Effect.ALLOW else warnings_of(ruling)
+
+
 def warnings_of(ruling: Ruling) -> Sequence[Fault]:
     """Say to the outside what the guard made of an outcome that was taken."""
     code = IssueCode.FORBIDDEN if ruling.spine_code else IssueCode.INFORMATIONAL
@@ -96,10 +143,14 @@ def warnings_of(ruling: Ruling) -> Sequence[Fault]:
 
 def _refusal(ruling: Ruling) -> ConsentRefusedError | NotFoundError:
     if ruling.spine_code is SpineCode.PATIENT_NOT_FOUND or ruling.spine_code is None:
-        return NotFoundError("nothing that was sent to you goes by these names")
+        return _nothing_here()
     return ConsentRefusedError(
         code=ruling.spine_code,
         spine_code=ruling.spine_code,
         external_text=ruling.text_outside,
         remedy="",
     )
+
+
+def _nothing_here() -> NotFoundError:
+    return NotFoundError("nothing that was sent to you goes by these names")

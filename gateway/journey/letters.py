@@ -166,7 +166,9 @@ def release_letter(
         _end(tx, claimed, present, "SERVICE_HAS_NO_ENDPOINT", None)
         return None
     found = find(tx, outcome, present)
-    judged = judge(tx, gateway, found)
+    # Codes that stay here stay: what was queued as a document is one, whatever opens since.
+    refused = outcome.code if outcome.kept else None
+    judged = judge(tx, gateway, found, codes_refused=refused)
     interaction = Interaction(letter.interaction)
     if judged.ruling.route is not interaction.route:
         decision = keep_judgement(tx, gateway, judged, about(found, claimed, fence, actor=ACTOR))

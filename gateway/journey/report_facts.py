@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from gateway.consent.decide import decide
+from gateway.consent.decide import Effect, decide
 from gateway.consent.directives import ConsentKind, ConsentReading, ConsentState, read_consents
 from gateway.consent.facts import Action, Facts
 from gateway.consent.gather import facts_about
@@ -35,11 +35,11 @@ from gateway.journey.consider import Answer
 from gateway.journey.gateway import Gateway
 from gateway.mapping.minimise import Minimised, minimise
 from gateway.referral.directory import Provider, ProviderRole, Purpose
-from gateway.referral.identifiers import ODS_CODE_SYSTEM, OdsCode
+from gateway.referral.identifiers import ODS_CODE_SYSTEM, OdsCode, OutcomeId
 from gateway.referral.instants import day_of
 from gateway.referral.json import Json, JsonObject, child, copied, objects
 from gateway.referral.model import IncomingReferral, Referral
-from gateway.referral.report import Recipient
+from gateway.referral.report import GpRoute, Recipient
 from gateway.referral.report_copy import FiledCopy
 from gateway.referral.sharing import Moment
 from gateway.routing.candidates import Candidate
@@ -117,6 +117,23 @@ def ask(
         facts=facts,
         verdict=decide(facts, gateway.policy),
     )
+
+
+def refused_since(
+    tx: Transaction, gateway: Gateway, outcome: OutcomeId, present: Referral
+) -> Answer | None:
+    """Ask again about a GP's copy whose letter is about to leave: what the person said since counts.
+
+    The transaction holds the gates of practice and person. Returns: what the rules say where they
+    permit it no more; None: they do, or the letter brings no copy, but an outcome that nobody was
+    asked about.
+    """
+    for filed in reports.of_outcome(tx, outcome, Recipient.GP):
+        if filed.copy.has_left and filed.route is GpRoute.INBOX:
+            answer = ask(tx, gateway, filed, present, tx.at)
+            if answer.verdict.effect is not Effect.PERMIT:
+                return answer
+    return None
 
 
 def _read(

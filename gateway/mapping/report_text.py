@@ -60,15 +60,21 @@ class Handed:
 
 @cache
 def employer_minimum() -> EmployerMinimum:
-    """Read the dataset for employers, once.
+    """Read the dataset for employers that comes with the program, once."""
+    return read_dataset(_DATASET)
+
+
+def read_dataset(file: Path) -> EmployerMinimum:
+    """Read a dataset for employers.
 
     Raises:
         ConfigError: it is missing or wrong; the text says where.
     """
     try:
-        return read_employer_minimum(read_json(_DATASET.read_bytes()))
+        return read_employer_minimum(read_json(file.read_bytes()))
     except (OSError, ValueError, MessageError) as error:
-        msg = f"mappings/employer-copy/minimum.json is missing or wrong: {error}"
+        why = error.strerror if isinstance(error, OSError) else error
+        msg = f"the dataset for employers, {file.name}, cannot be used: {why}"
         raise ConfigError(msg) from error
 
 

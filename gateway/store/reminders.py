@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from gateway.referral.identifiers import ReferralId, ReminderId
+from gateway.referral.identifiers import OdsCode, ReferralId, ReminderId
 from gateway.referral.reminder import Owner, Reminder, ReminderCode
 from gateway.store.engine import Reading, Transaction
+from gateway.store.tables import referral
 from gateway.store.tables_outcomes import reminder
 
 
@@ -57,10 +58,21 @@ def of_referral(view: Reading | Transaction, referral_id: ReferralId) -> list[Re
 
 
 def waiting(
-    view: Reading | Transaction, *, until: datetime | None = None, limit: int
+    view: Reading | Transaction,
+    *,
+    until: datetime | None = None,
+    practice: OdsCode | None = None,
+    owners: Collection[Owner] = tuple(Owner),
+    limit: int,
 ) -> list[Reminder]:
-    """List what waits, the one due first at the head; `until`: only what is due by then."""
-    query = select(reminder).where(reminder.c.closed_at.is_(None))
+    """List what waits, the one due first at the head.
+
+    `until`: only what is due by then; `practice`: only of its referrals.
+    """
+    query = select(reminder).where(reminder.c.closed_at.is_(None), reminder.c.owner.in_(owners))
+    if practice is not None:
+        own = select(referral.c.id).where(referral.c.practice == practice)
+        query = query.where(reminder.c.referral.in_(own))
     if until is not None:
         query = query.where(reminder.c.due <= until)
     rows = view.connection.execute(query.order_by(reminder.c.due, reminder.c.id).limit(limit))

@@ -91,6 +91,16 @@ def find_same(
     return _read(row) if row else None
 
 
+def of_outcome(
+    view: Reading | Transaction, outcome: OutcomeId, recipient: Recipient
+) -> list[FiledCopy]:
+    """List the copies of a report for one kind of recipient, by id."""
+    query = select(*_COLUMNS).where(
+        report_copy.c.outcome == outcome, report_copy.c.recipient == recipient
+    )
+    return [_read(row) for row in view.connection.execute(query.order_by(report_copy.c.id))]
+
+
 def list_some(
     view: Reading | Transaction,
     *,

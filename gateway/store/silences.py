@@ -52,7 +52,6 @@ def _is_silent(before: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         delivery.c.kind == DeliveryKind.REFERRAL,
         delivery.c.state == DeliveryState.DELIVERED,
-        delivery.c.updated_at <= before,
         referral.c.state == ReferralState.DELIVERED,
         since <= before,
         ~is_seen,

@@ -234,7 +234,7 @@ class _Walk:
     def _read_reference(self, node: JsonObject, place: _Place) -> None:
         """Note a reference to something for filing, be it in the message or elsewhere."""
         reference = string(node, "reference")
-        if reference is None and "identifier" not in node:
+        if "resourceType" in node or (reference is None and "identifier" not in node):
             return
         type_ = type_named(reference or "") or string(node, "type")
         if type_ is None or not is_for_filing(type_) or place.holder == ANSWERED:

@@ -95,6 +95,7 @@ def service_request(
     service: str | None = OH_SERVICE,
     requester: str = PRACTICE,
     person: Tree | None = None,
+    **more: Any,
 ) -> Tree:
     """A ServiceRequest with contained resources, as a plain UK Core system sends it."""
     given = [consent()] if consents is None else consents
@@ -114,7 +115,7 @@ def service_request(
         tree["supportingInfo"] = [{"reference": f"#{each['id']}"} for each in given]
     if service is not None:
         tree["performer"] = [{"identifier": {"system": DOS, "value": service}}]
-    return tree
+    return tree | more
 
 
 def bars_message(

@@ -13,6 +13,8 @@ from sqlalchemy import select
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.erase import Authority, erase_subject
 from gateway.journey.reconcile import reconcile
+from gateway.journey.report_facts import refused_since
+from gateway.store import outcomes
 from gateway.store.tables import metadata
 from tests.builders.evidence import entries, referral, work
 from tests.builders.house import House
@@ -522,3 +524,24 @@ def test_what_a_person_is_to_look_at_is_not_copied(
     told = answer.get_data(as_text=True)
     assert (answer.status_code, why in told, CANARY in told) == (status, True, False), told
     assert get(house, "").get_json() == {"copies": []}
+
+
+def test_what_the_person_said_since_counts_for_the_letter_of_a_copy(house: House) -> None:
+    with_letters(house)
+    own, task = reported(house)
+    consent = register(house, to_register(to=PRACTICE))
+    (copy,) = copies(house, task, ("gp", None))
+    do(house, copy, "answer", version=1, answer="declines-sight")
+    do(house, copy, "release", version=1)
+    assert asked_again(house, own) is None
+    withdraw(house, consent)
+    assert asked_again(house, own) == "CONSENT_WITHDRAWN"
+
+
+def asked_again(house: House, own: str) -> str | None:
+    """Ask as the letter leaves; the code of a refusal."""
+    present = referral(house, own)
+    with house.gateway.store.transaction(house.clock()) as tx:
+        (outcome,) = outcomes.of_referral(tx, present.id)
+        refusal = refused_since(tx, house.gateway, outcome.id, present)
+    return refusal.verdict.code if refusal else None

@@ -1,28 +1,54 @@
 """Outcomes on their way to practices, over the NHS's own sandbox with practices behind it."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
 
 from gateway.cli.demo.mesh_config import MeshConfig, MeshMailbox, MeshPerson, MeshPractice
 from gateway.cli.demo.practice_inbox import Received
+from gateway.fhir.json_text import read_json, write_json
+from gateway.fhir.read_outcome import read_outcome
+from gateway.journey.answering import Arrived
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.gateway import Destination
 from gateway.journey.reconcile import reconcile
+from gateway.journey.return_outcome import Returned, return_outcome
+from gateway.ledger.kinds import Door
 from gateway.outbound.mailbox import Postman
 from gateway.outbound.mesh import Mesh
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import NhsNumber, OdsCode
 from tests.builders.embedded import embedded_house
-from tests.builders.evidence import entries, work
+from tests.builders.evidence import entries, the_referral, work
 from tests.builders.house import FakeDestination, House
-from tests.builders.messages import NHS_NUMBER, PRACTICE, patient
-from tests.builders.returning import CODED, LETTERS, brought, report, say, takes_documents
+from tests.builders.itk3 import sent_record
+from tests.builders.messages import (
+    BARS_USE_CASES,
+    NHS_NUMBER,
+    PHARMACY,
+    PHARMACY_SERVICE,
+    PRACTICE,
+    bars_headers,
+    bars_message,
+    implied_consent,
+    patient,
+)
+from tests.builders.returning import (
+    CODED,
+    LETTERS,
+    brought,
+    of_employer,
+    report,
+    say,
+    takes_documents,
+)
 from tests.contracts.parcels import line
 from tests.processes.certificates import CA_FILE
 from tests.processes.practices import (
@@ -239,4 +265,94 @@ def test_a_later_version_takes_the_place_of_the_first(house: House, mesh: Practi
     _, second = mesh.await_received(2, MAILBOX)
     assert (first.version, first.replaces) == ("1", "")
     assert (second.version, second.replaces) == ("2", first.identifier)
+    assert is_sound(house)
+
+
+def to_pharmacy(house: House) -> str:
+    """Bring a direct-care referral to the pharmacy; return its id."""
+    providers = [
+        each | ({"role": "community-pharmacy"} if each["ods"] == PHARMACY else {})
+        for each in house.directory["providers"]
+    ]
+    on = {"send_document": "on", "update_record": "on"}
+    practices = [each | {"switches": on} for each in house.directory["practices"]]
+    house.apply(providers=providers, practices=practices)
+    sent = bars_message(
+        service=PHARMACY_SERVICE, use_case=(BARS_USE_CASES, "a5t1"), consents=[implied_consent()]
+    )
+    for entry in sent["entry"]:
+        if entry["resource"]["resourceType"] == "ServiceRequest":
+            entry["resource"]["extension"] = of_employer(is_practice=False)
+    answer = house.post("/$process-message", sent, **bars_headers(PHARMACY_SERVICE))
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    work(house)
+    return str(the_referral(house).id)
+
+
+def consultation(own: str, **changes: str) -> Any:
+    """What the pharmacy's system sends of its consultation, as codes."""
+    text = write_json(sent_record()).decode()
+    given = {"33333333-3333-4333-8333-333333333333": own, "FZZ01": PHARMACY, **changes}
+    for before, after in given.items():
+        text = text.replace(before, after)
+    tree: Any = read_json(text.encode())
+    for entry in tree["entry"]:
+        if entry["resource"]["resourceType"] == "Patient":
+            own_name = {"use": "official", "family": "Testperson", "given": ["Avery"]}
+            entry["resource"] |= {"name": [own_name], "birthDate": "1980-02-29"}
+    return tree
+
+
+def pharmacy_says(house: House, tree: Any) -> Returned:
+    body = write_json(tree)
+    arrived = Arrived(
+        door=Door.REST, provider=OdsCode(PHARMACY), client="pharmacy-system", body=body,
+        body_sha256=hashlib.sha256(body).hexdigest(),
+    )  # fmt: skip
+    return return_outcome(read_outcome(tree), arrived, house.gateway)
+
+
+def test_codes_of_a_pharmacy_go_as_codes_where_all_three_allow_it(
+    house: House, mesh: Practices
+) -> None:
+    own = to_pharmacy(house)
+    returned = pharmacy_says(house, consultation(own))
+    assert returned.ruling is not None
+    assert returned.ruling.row == 4, returned.ruling
+    work(house)
+    (one,) = mesh.await_received(1, MAILBOX)
+    assert (one.workflow, one.event) == (_CODES, "ITK014M")
+    assert one.coded_entries != ()
+    await_answers(house, mesh, 2)
+    (done,) = entries(house, "writeback.done")
+    assert done["route"] == "update-record"
+    assert is_sound(house)
+
+
+def test_a_switch_that_is_off_is_learned_and_the_document_goes_by_itself(
+    house: House, mesh: Practices
+) -> None:
+    mesh.behave("switched-off", MAILBOX)
+    own = to_pharmacy(house)
+    house.clock.move(minutes=1)  # what is found out comes after what the practice said
+    pharmacy_says(house, consultation(own))
+    work(house)
+    mesh.await_received(1, MAILBOX)
+    await_answers(house, mesh, 1)
+    work(house)
+    codes, document = mesh.await_received(2, MAILBOX)
+    assert (codes.workflow, document.workflow) == (_CODES, _DOCUMENT)
+    assert document.coded_entries == ()
+    await_answers(house, mesh, 3)
+    said = [each["code"] for each in entries(house, "letter.answered")]
+    assert said == ["20010", "20013", "30001"]
+    (learned,) = entries(house, "coding.learned")
+    assert (learned["sender"], learned["code"]) == ("community-pharmacy", "20010")
+    assert "Why no code was written" in words_of(mesh, document)
+    assert is_sound(house)
+    second = pharmacy_says(house, consultation(own, **{"B-17": "B-18", "C-17": "C-18"}))
+    assert second.ruling is not None
+    assert (second.ruling.row, second.ruling.keeps_coded) == (5, "switched-off")
+    work(house)
+    assert [each.workflow for each in mesh.await_received(3, MAILBOX)][2] == _DOCUMENT
     assert is_sound(house)

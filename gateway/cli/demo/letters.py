@@ -179,7 +179,7 @@ def _await(folder: Path, mailbox: str, before: int) -> Received | None:
 
 def _words(inbox: Path, received: Received | None) -> Sequence[str]:
     """Read the rows of the PDF that are shown, each as one line."""
-    from pypdf import PdfReader  # noqa: PLC0415  # it comes with the tests, as mesh-sandbox does
+    from pypdf import PdfReader  # it comes with the tests, as mesh-sandbox does
 
     if received is None or not received.attachments:
         return ()

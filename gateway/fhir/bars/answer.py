@@ -23,8 +23,30 @@ def synchronous_answer(
     can quote. A referral that is held brings the hop's on-hold Task, with the reason and the
     remedy. What was tolerated stands in an OperationOutcome.
     """
-    answer = copied(message)
+    answer, subject = _named(message, referral)
     entries: list[Json] = [*objects(answer, "entry")]
+    if not referral.is_cancelled:
+        entries.append(_planned_encounter(referral, subject))
+    if referral.hold is not None:
+        entries.append(_entry(hop))
+    return {**answer, "entry": [*entries, *_told(warnings)]}
+
+
+def answer_to_response(
+    message: JsonObject, referral: Referral, hop: JsonObject, warnings: Sequence[Fault]
+) -> JsonObject:
+    """Answer a response: the same bundle, our ids on its resources, and the Task as it stands.
+
+    What the write guard kept back, and what was tolerated, stand in an OperationOutcome.
+    """
+    answer, _ = _named(message, referral)
+    entries: list[Json] = [*objects(answer, "entry"), _entry(hop)]
+    return {**answer, "entry": [*entries, *_told(warnings)]}
+
+
+def _named(message: JsonObject, referral: Referral) -> tuple[JsonObject, Json]:
+    """Copy a message with our ids on its resources; say whom its ServiceRequest is about."""
+    answer = copied(message)
     subject: Json = None
     for position, entry in enumerate(objects(answer, "entry")):
         resource = child(entry, "resource") or {}
@@ -34,14 +56,15 @@ def synchronous_answer(
         resource["id"] = str(named)
         if is_request:
             subject = resource.get("subject")
-    if not referral.is_cancelled:
-        entries.append(_planned_encounter(referral, subject))
-    if referral.hold is not None:
-        entries.append({"fullUrl": f"urn:uuid:{hop['id']}", "resource": hop})
-    if warnings:
-        told = operation_outcome(warnings, code=None)
-        entries.append({"fullUrl": f"urn:uuid:{told['id']}", "resource": told})
-    return {**answer, "entry": entries}
+    return answer, subject
+
+
+def _told(warnings: Sequence[Fault]) -> list[Json]:
+    return [_entry(operation_outcome(warnings, code=None))] if warnings else []
+
+
+def _entry(resource: JsonObject) -> JsonObject:
+    return {"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}
 
 
 def _planned_encounter(referral: Referral, subject: Json) -> JsonObject:

@@ -24,6 +24,7 @@ DEFINITIONS = "https://fhir.nhs.uk/MessageDefinition/"
 DEFAULT_DEFINITION = {
     Meaning.NEW_REFERRAL: f"{DEFINITIONS}bars-message-servicerequest-request-referral",
     Meaning.CANCELLATION: f"{DEFINITIONS}bars-message-servicerequest-request-cancelled",
+    Meaning.RESPONSE: f"{DEFINITIONS}bars-message-servicerequest-response-referral",
 }
 """What a message is held against that names no definition that is known here."""
 
@@ -57,14 +58,13 @@ def check_message(message: Message, target: DosServiceId | None, profiles: Profi
     Raises:
         InvalidMessageError: structure, addressing or workflow is wrong.
         UnsupportedMessageError: the message is right, but of a kind not offered here.
-        NotFoundError: it answers a message that was never sent from here.
     """
     meaning = meaning_of(message)
     _check_definition(message, meaning)
     faults = [
         *_version_faults(message),
         *_addressing_faults(message, target),
-        *_focus_faults(message),
+        *_focus_faults(message, meaning),
         *focus_faults(definition_of(message, meaning, profiles), message.parts),
         *(_condition_faults(message) if meaning is Meaning.NEW_REFERRAL else ()),
     ]
@@ -78,7 +78,8 @@ def definition_of(message: Message, meaning: Meaning, profiles: Profiles) -> Mes
     default = profiles.messages[DEFAULT_DEFINITION[meaning]]
     if meaning is Meaning.CANCELLATION:
         return default
-    return profiles.messages.get(message.definition or "", default)
+    named = profiles.messages.get(message.definition or "", default)
+    return named if named.event == default.event else default
 
 
 def _check_definition(message: Message, meaning: Meaning) -> None:
@@ -150,10 +151,16 @@ def _addressing_faults(message: Message, target: DosServiceId | None) -> Iterabl
         )
 
 
-def _focus_faults(message: Message) -> Iterable[Fault]:
-    """What the header says that the message is about must be its ServiceRequest."""
+def _focus_faults(message: Message, meaning: Meaning) -> Iterable[Fault]:
+    """What the header says that the message is about must be its ServiceRequest.
+
+    A response may be about the receiver's Encounter instead. Source: BaRS App6, responses.
+    """
     focus = objects(message.header.resource, "focus")
     led_to = [message.parts.follow(reference) for reference in focus]
+    is_response = meaning is Meaning.RESPONSE
+    if is_response and any(part is not None and part.type == "Encounter" for part in led_to):
+        return
     if message.request is not None and message.request not in led_to:
         yield Fault(
             code=IssueCode.INVARIANT if focus else IssueCode.REQUIRED,

@@ -11,7 +11,6 @@ from gateway.errors import (
     Fault,
     InvalidMessageError,
     IssueCode,
-    NotFoundError,
     UnsupportedMessageError,
 )
 from gateway.fhir.bars.message import Message
@@ -28,6 +27,7 @@ class Meaning(StrEnum):
 
     NEW_REFERRAL = "a new referral"
     CANCELLATION = "that a referral is taken back"
+    RESPONSE = "what became of a referral that was sent from here"
     VALIDATION = "a validation, which is not offered here"
 
 
@@ -65,9 +65,10 @@ def meaning_of(message: Message) -> Meaning:
 
     Raises:
         UnsupportedMessageError: a legal combination of a kind that is not offered here.
-        InvalidMessageError: no legal combination.
-        NotFoundError: a response to a message that was never sent from here.
+        InvalidMessageError: no legal combination, or a response that names no message.
     """
+    if message.event == RESPONSE and _answered(message) is not None:
+        return Meaning.RESPONSE
     if message.event != REQUEST:
         raise _other_event(message)
     if message.request is None:
@@ -114,6 +115,11 @@ def _fits(message: Message, row: Row) -> bool:
     )
 
 
+def _answered(message: Message) -> str | None:
+    """Name the message that a response answers."""
+    return string(child(message.header.resource, "response") or {}, "identifier")
+
+
 def _other_event(message: Message) -> Exception:
     where = f"{message.header.path}.event"
     if message.event in _BOOKING:
@@ -126,16 +132,8 @@ def _other_event(message: Message) -> Exception:
         return InvalidMessageError(
             Fault(code=IssueCode.INVARIANT, expression=where, diagnostics=text)
         )
-    if string(child(message.header.resource, "response") or {}, "identifier") is None:
-        text = "A response says in response.identifier which message it answers."
-        return InvalidMessageError(
-            Fault(
-                code=IssueCode.INVARIANT,
-                expression=f"{message.header.path}.response",
-                diagnostics=text,
-            )
-        )
-    return NotFoundError("no message of this identifier was sent from here")
+    text = "A response says in response.identifier which message it answers."
+    return InvalidMessageError(_at(f"{message.header.path}.response", text))
 
 
 def _misfit(message: Message) -> Fault:

@@ -33,7 +33,7 @@ LOGS = """
     gateway.example/9990000018/2026 999-000-0018.example/2026
 """.split()
 WORDS = """
-    rest bars PERMIT HOLD DENY accept release replay revoked entered-in-error prepare busy
+    rest bars PERMIT HOLD DENY accept release replay write-back lookup learned revoked entered-in-error prepare busy
     direct new practice secondary_sharing on log read search stopped update-record ahead
     shared-care decision.made nobody.knows x A8 A81001 a81001 1234567890 123456789 A123456789
     AB123456789 999-000-0018 9990000018 a1b2c3d4e5f6a7b8c9d a|b a*b

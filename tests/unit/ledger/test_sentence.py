@@ -169,6 +169,7 @@ def test_a_kind_has_its_own_sentence(kind: str, said: str) -> None:
         (Stage.RELEASE, "Before release"),
         (Stage.REPLAY, "Before replay"),
         (Stage.READ, "Before reading"),
+        (Stage.WRITE_BACK, "Before anything goes to the practice"),
     ],
 )
 def test_a_decision_says_when_and_what(effect: Effect, word: str, stage: Stage, when: str) -> None:
@@ -259,6 +260,52 @@ def test_an_outcome_says_how_it_goes_to_the_practice(route: WritebackRoute, how:
     assert f" to practice A81001 {how} instead, because" in sentence(fallback)
 
 
+@pytest.mark.parametrize(
+    ("route", "how"),
+    [
+        (WritebackRoute.UPDATE_RECORD, "as coded entries"),
+        (WritebackRoute.DOCUMENT, "as a document"),
+        (WritebackRoute.LETTER, "as a letter"),
+    ],
+)
+def test_a_letter_that_waits_says_how_it_will_go_and_what_let_it(
+    route: WritebackRoute, how: str
+) -> None:
+    queued = changed(an_entry(EntryKind.LETTER_QUEUED), route=route)
+    assert sentence(queued) == (
+        f"An outcome was queued to A81001 {how}, by row 7 of the write guard."
+    )
+
+
+def test_an_answer_to_a_letter_is_said_by_its_code() -> None:
+    assert said_of(EntryKind.LETTER_ANSWERED) == [
+        "Of the letter to A81001 it was answered: 20013.",
+        "Of the letter to A81001 it was answered: RETURNED_BY_MESH.14.",
+    ]
+
+
+def test_a_reminder_says_who_is_to_act_by_when_and_that_it_was_seen_to() -> None:
+    assert said_of(EntryKind.REMINDER_OPENED) == [
+        "By 2026-11-24 09:00 UTC operator is to act: LETTER_UNANSWERED."
+    ]
+    assert said_of(EntryKind.REMINDER_CLOSED) == [
+        "What waited (LETTER_UNANSWERED) was seen to: ANSWERED."
+    ]
+
+
+def test_what_was_learned_of_a_practice_says_how_of_whom_and_until_when() -> None:
+    assert said_of(EntryKind.CODING_LEARNED) == [
+        (
+            "By an answer (20010) practice A81001 takes no coded entries from "
+            "community-pharmacy; that counts until 2026-12-22 11:30 UTC."
+        ),
+        (
+            "By a look-up (17) practice B82002 takes no coded entries from "
+            "other; that counts until 2026-12-22 11:30 UTC."
+        ),
+    ]
+
+
 def test_a_legal_basis_says_whose_sharing_it_is_and_who_approved() -> None:
     assert said_of(EntryKind.LEGAL_AUTHORISED) == [
         (
@@ -306,15 +353,15 @@ def test_a_reading_of_the_ledger_says_what_was_asked_about() -> None:
 
 def test_an_export_says_what_went_out_and_whether_it_was_opened() -> None:
     what = [
-        "the whole of the 2026 log, which had 117 entries then, without sealed details",
-        "one entry of the 2026 log, which had 118 entries then, without sealed details",
+        "the whole of the 2026 log, which had 109 entries then, without sealed details",
+        "one entry of the 2026 log, which had 110 entries then, without sealed details",
         (
             "every entry about practice B82002 of the 2026 log, "
-            "which had 119 entries then, without sealed details"
+            "which had 111 entries then, without sealed details"
         ),
         (
             "every entry about one person at practice A81001 of the 2026 log, "
-            "which had 120 entries then, with sealed details"
+            "which had 112 entries then, with sealed details"
         ),
     ]
     assert said_of(EntryKind.AUDIT_EXPORTED) == [f"ig-officer was given {each}." for each in what]

@@ -228,7 +228,7 @@ def test_the_person_is_the_same_in_the_message_and_in_the_address() -> None:
 
 
 def test_the_models_of_stu3_take_the_message() -> None:
-    message = Stu3Bundle.model_validate_xml(written().body)
+    message: Any = Stu3Bundle.model_validate_xml(written().body)
     assert [each.resource.get_resource_type() for each in message.entry] == [
         "MessageHeader", "Organization", "Bundle",
     ]  # fmt: skip
