@@ -26,7 +26,11 @@ OUTCOME_ID_SYSTEM: Final = f"{OWN_BASE}/Id/outcome"
 PERSON_SYSTEM: Final = f"{OWN_BASE}/Id/person"
 """The handle of one person at one practice."""
 
-_SNOMED: Final = "http://snomed.info/sct"
+_REPORT: Final[JsonObject] = {
+    "system": "http://snomed.info/sct",
+    "code": "371531000",
+    "display": "Report of clinical encounter",
+}
 _TITLES: Mapping[OutcomeKind, str] = {
     OutcomeKind.ACCEPTED: "Referral accepted",
     OutcomeKind.BOOKED: "Appointment booked",
@@ -53,17 +57,6 @@ def document_reference(
     `pdf` is the document as it is read; None: it cannot be written as one. `is_replaced`: a later
     one takes its place.
     """
-    attachment: JsonObject = {
-        "contentType": PDF,
-        "title": _TITLES[outcome.kind],
-        "creation": instant(outcome.received_at),
-    }
-    if pdf is not None:
-        attachment |= {
-            "url": f"Binary/{outcome.id}",
-            "size": len(pdf),
-            "hash": base64.b64encode(hashlib.sha1(pdf, usedforsecurity=False).digest()).decode(),
-        }
     shown: JsonObject = {
         "resourceType": "DocumentReference",
         "id": str(outcome.id),
@@ -74,11 +67,7 @@ def document_reference(
         "identifier": [{"system": OUTCOME_ID_SYSTEM, "value": str(outcome.id)}],
         "status": "superseded" if is_replaced else "current",
         "docStatus": "final",
-        "type": {
-            "coding": [
-                {"system": _SNOMED, "code": "371531000", "display": "Report of clinical encounter"}
-            ]
-        },
+        "type": {"coding": [_REPORT]},
         "subject": {"identifier": {"system": PERSON_SYSTEM, "value": str(referral.subject)}},
         "date": instant(outcome.received_at),
         "author": [_organisation(outcome.provider)],
@@ -87,7 +76,7 @@ def document_reference(
     if outcome.replaces is not None:
         before: Json = {"reference": f"DocumentReference/{outcome.replaces}"}
         shown["relatesTo"] = [{"code": "replaces", "target": before}]
-    shown["content"] = [{"attachment": attachment}]
+    shown["content"] = [{"attachment": _attachment(outcome, pdf)}]
     shown["context"] = {
         "related": [
             {
@@ -97,6 +86,22 @@ def document_reference(
         ]
     }
     return shown
+
+
+def _attachment(outcome: Outcome, pdf: bytes | None) -> JsonObject:
+    told: JsonObject = {
+        "contentType": PDF,
+        "title": _TITLES[outcome.kind],
+        "creation": instant(outcome.received_at),
+    }
+    if pdf is None:
+        return told
+    digest = hashlib.sha1(pdf, usedforsecurity=False).digest()  # what FHIR asks for
+    return told | {
+        "url": f"Binary/{outcome.id}",
+        "size": len(pdf),
+        "hash": base64.b64encode(digest).decode(),
+    }
 
 
 def binary(outcome: Outcome, pdf: bytes) -> JsonObject:

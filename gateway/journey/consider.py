@@ -23,14 +23,14 @@ from gateway.ledger.kinds import Effect as LedgerEffect
 from gateway.ledger.kinds import Stage
 from gateway.ledger.values import Epochs
 from gateway.mapping.minimise import Minimised, minimise
-from gateway.referral.directory import Provider
+from gateway.referral.directory import Provider, Service
 from gateway.referral.identifiers import DecisionId, DeliveryId, Handle, OdsCode, ReferralId
 from gateway.referral.model import Hold, IncomingReferral, Referral
 from gateway.referral.sharing import Moment, OptOut
 from gateway.routing.candidates import Candidate
 from gateway.store import consents, decisions, details, gates, opt_outs
 from gateway.store.decisions import Decision
-from gateway.store.directory import DirectoryAsOf
+from gateway.store.directory import DirectoryAsOf, Parties
 from gateway.store.engine import Reading, Transaction
 
 MAX_CODES = 64
@@ -91,9 +91,7 @@ def consider(
     *,
     also: Collection[Action] = (),
 ) -> Answer:
-    """Gather the facts of a moment for one candidate, and decide. Nothing is stored.
-
-    `also`: other actions about which the same facts will be asked.
+    """Gather the facts for one candidate, and decide, storing nothing. `also`: what else is asked.
 
     1. Find who would share with whom, and what they have agreed.
     2. Read the patient's Consents, those that were sent and those that the register holds.
@@ -101,15 +99,9 @@ def consider(
     4. Decide on what is left, and on the facts.
     """
     referral, moment, service = case.referral, case.moment, candidate.service
-    as_of = moment.at if moment.known_at is None else min(moment.at, moment.known_at)
-    actions = (Action.FORWARD, *also)
-    asked_for = frozenset().union(*(gateway.policy.reads(a, candidate.purpose) for a in actions))
-    parties = DirectoryAsOf(view, as_of).parties(
-        case.practice,
-        service.provider if service else None,
-        moment,
-        with_switches=not OF_SWITCHES.isdisjoint(asked_for),
-    )
+    reads = [gateway.policy.reads(each, candidate.purpose) for each in (Action.FORWARD, *also)]
+    asked_for = frozenset().union(*reads)
+    parties = _parties(view, case, service, with_switches=not OF_SWITCHES.isdisjoint(asked_for))
     held = consents.held(view, case.subject, moment) if case.subject else []
     reading = read_consents(
         combine(referral.consents, held, case.received_at),
@@ -139,6 +131,20 @@ def consider(
         minimised=minimised,
         facts=facts,
         verdict=decide(facts, gateway.policy),
+    )
+
+
+def _parties(
+    view: Reading | Transaction, case: Case, service: Service | None, *, with_switches: bool
+) -> Parties:
+    """Find who would share with whom, by what was known then."""
+    moment = case.moment
+    as_of = moment.at if moment.known_at is None else min(moment.at, moment.known_at)
+    return DirectoryAsOf(view, as_of).parties(
+        case.practice,
+        service.provider if service else None,
+        moment,
+        with_switches=with_switches,
     )
 
 
@@ -221,13 +227,7 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
     )
     made = DecisionMade(
         actor=about.actor,
-        epochs=about.epochs
-        or gates.epochs(
-            tx,
-            practice=about.practice,
-            recipient=recipient,
-            subject=about.subject,
-        ),
+        epochs=about.epochs or _epochs(tx, about, recipient),
         practice=about.practice,
         subject=about.subject,
         decision=decision_id,
@@ -246,6 +246,10 @@ def keep(tx: Transaction, gateway: Gateway, answer: Answer, about: About) -> Dec
     )
     details.record_decided(tx, made, detail)
     return decision_id
+
+
+def _epochs(tx: Transaction, about: About, recipient: OdsCode | None) -> Epochs:
+    return gates.epochs(tx, practice=about.practice, recipient=recipient, subject=about.subject)
 
 
 def rules_of(verdict: Verdict) -> tuple[str, ...]:

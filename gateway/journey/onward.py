@@ -139,9 +139,9 @@ def judge(
         codes_refused: for which code codes were not taken before; None: nobody tried.
     """
     present, content = found.referral, found.content
-    service = DirectoryAsOf(tx, tx.at).service(found.answered.service)
-    answer = _facts_now(tx, gateway, present, service)
-    parties = DirectoryAsOf(tx, tx.at).parties(present.practice, found.answered.provider, now(tx))
+    directory = DirectoryAsOf(tx, tx.at)
+    answer = _facts_now(tx, gateway, present, directory.service(found.answered.service))
+    parties = directory.parties(present.practice, found.answered.provider, now(tx))
     role = parties.provider.role if parties.provider else None
     sender = _CATEGORY.get(role, SenderCategory.OTHER) if role else SenderCategory.OTHER
     back = _asked(answer, Action.WRITE_BACK, gateway)
@@ -155,15 +155,12 @@ def judge(
         service=service_code(found.tree),
         switch=switch,
         has_agreement=_may_answer(answer.facts),
-        is_employer_facing=role in _FOR_EMPLOYERS
-        or present.purpose == Purpose.EMPLOYMENT_REPORT.value,
+        is_employer_facing=role in _FOR_EMPLOYERS or present.purpose == Purpose.EMPLOYMENT_REPORT,
         is_routine=True,
         is_readable=content.is_readable or can_be_read(found.tree),
         is_strict=is_strict,
         has_workflow=has_way,
-        write_back=_rule_answer(back.verdict)
-        if codes_refused is None
-        else RuleAnswer(effect=RuleEffect.DENY, code=codes_refused),
+        write_back=_of_codes(back.verdict, codes_refused),
         write_document=_rule_answer(document.verdict),
     )
     return Judgement(
@@ -174,6 +171,13 @@ def judge(
         write_back=back,
         write_document=document,
     )
+
+
+def _of_codes(verdict: Verdict, refused: str | None) -> RuleAnswer:
+    """Say what the rules answer about codes; a refusal of before stands."""
+    if refused is not None:
+        return RuleAnswer(effect=RuleEffect.DENY, code=refused)
+    return _rule_answer(verdict)
 
 
 def keep_judgement(

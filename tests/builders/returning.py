@@ -123,13 +123,18 @@ def brought(house: House, *, is_employer: bool | None = False, **changes: Any) -
     assert sent.status_code == 201, sent.get_data(as_text=True)
     own = id_in(sent.headers["Location"])
     work(house)
+    return own, task_of(house, own)
+
+
+def task_of(house: House, own: str) -> str:
+    """Name the provider's Task for a referral that it was brought."""
     page = house.get("/Task", client="oh-one").get_json()
     (task,) = [
-        each["resource"]["id"]
+        str(each["resource"]["id"])
         for each in page["entry"]
         if each["resource"]["focus"]["reference"] == f"ServiceRequest/{own}"
     ]
-    return own, task
+    return task
 
 
 def say(house: House, task_id: str, *, client: str = "oh-one", etag: str | None = None,

@@ -77,6 +77,11 @@ def test_a_ping_says_only_that_the_gateway_is_up(door: House, path: str) -> None
     assert door.web.get(path).get_json()["status"] == "pass"
 
 
+_CONDITIONAL = (
+    "ServiceRequest", "Task", "Consent", "Subscription", "DocumentReference", "Binary",
+)  # fmt: skip
+
+
 def statement(door: House) -> Any:
     answer = door.web.get(f"{BASE}/metadata")
     assert answer.status_code == 200
@@ -127,6 +132,7 @@ def test_every_search_parameter_that_is_stated_is_taken(door: House) -> None:
         "entity": "Consent/11111111-1111-4111-8111-111111111111", "date": "2026-01-01",
         "type": "rest", "subtype": "create", "action": "C", "outcome": "0", "policy": "v1",
         "practice": "G99001", "_since": "0",
+        "related": "ServiceRequest/11111111-1111-4111-8111-111111111111",
     }  # fmt: skip
     for kind, (_, parameters) in SERVED.items():
         for name, _type in parameters:
@@ -159,11 +165,7 @@ def test_what_is_stated_of_versions_and_conditions_is_true(door: House) -> None:
     assert door.put(path, {**own, "status": "revoked"}).status_code == 400
     for kind, each in stated.items():
         known = each.get("conditionalRead", "not-supported")
-        assert known == (
-            "not-match"
-            if kind in ("ServiceRequest", "Task", "Consent", "Subscription")
-            else "not-supported"
-        )
+        assert known == ("not-match" if kind in _CONDITIONAL else "not-supported")
     for read in (path, f"/Task/{own['id']}"):
         tag = door.get(read).headers["ETag"]
         for known, status in ((tag, 304), ('W/"77"', 200)):

@@ -93,7 +93,7 @@ def test_a_house_in_which_everything_has_happened_is_in_order(house: House, tmp_
 
 DROP = "DELETE FROM {} WHERE rowid = (SELECT max(rowid) FROM {})"
 DELIVERY_COLUMNS = (
-    "{}, kind, referral, {}, provider, state, attempts, next_at, give_up_at, lease_owner,"
+    "{}, kind, referral, part, {}, provider, state, attempts, next_at, give_up_at, lease_owner,"
     " lease_until, reason, may_have_arrived, lane, released_at, lapses, withdrawn, version,"
     " created_at, updated_at"
 )

@@ -229,17 +229,6 @@ def test_a_patch_of_another_kind_is_refused(house: House) -> None:
     assert answer.status_code == 415
 
 
-def test_a_referrals_own_task_takes_no_answer_yet(house: House) -> None:
-    house.post("/ServiceRequest", service_request())
-    work(house)
-    (task,) = [e["resource"] for e in house.get("/Task", client="oh-one").get_json()["entry"]]
-    etag = house.get(f"/Task/{task['id']}", client="oh-one").headers["ETag"]
-    changed = task | {"status": "accepted"}
-    answer = house.put(f"/Task/{task['id']}", changed, client="oh-one", If_Match=etag)
-    assert (answer.status_code, issues(answer)) == (422, [("not-supported", "Task")])
-    assert "later release" in answer.get_json()["issue"][0]["diagnostics"]
-
-
 def test_only_the_provider_that_was_asked_may_answer(house: House) -> None:
     own, task = recalled(house)
     read = house.get(f"/Task/{task}")  # the practice sees it

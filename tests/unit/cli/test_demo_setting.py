@@ -11,6 +11,7 @@ from gateway.cli.demo.folder import claimed, environment_with, prepare
 from gateway.cli.demo.setting import (
     ACCOUNTS,
     HEALTH_AND_WORK,
+    MESH,
     MILLPOND,
     NEIGHBOURS,
     OH,
@@ -22,9 +23,9 @@ from gateway.cli.init import make_settings
 from gateway.consent.notices import is_secondary
 from gateway.errors import ConfigError
 from gateway.mapping.directory_file import noun_of, read_directory_file
-from gateway.referral.directory import Agreement, Client, Endpoint, Provider, Scope
+from gateway.referral.directory import Agreement, Client, Endpoint, Provider, Scope, Transport
 
-PORTS = {each.key: 40000 + number for number, each in enumerate(NEIGHBOURS)}
+PORTS = {each.key: 40000 + number for number, each in enumerate(NEIGHBOURS)} | {MESH: 41000}
 TOKEN_URL = "http://127.0.0.1:8080/FHIR/R4/oauth2/token"
 
 
@@ -40,8 +41,10 @@ def test_the_directory_file_is_one_that_the_gateway_reads(keys: Path) -> None:
     text = directory_file(PORTS, public, today=date(2031, 2, 28))
     nouns = [noun_of(row.kind, row.body) for row in read_directory_file(text)]
     assert {n.ods for n in nouns if isinstance(n, Client)} == {a.ods for a in ACCOUNTS}
-    addresses = {n.address for n in nouns if isinstance(n, Endpoint)}
-    assert addresses == {f"https://127.0.0.1:{port}/fhir" for port in PORTS.values()}
+    addresses = {n.transport: n.address for n in nouns if isinstance(n, Endpoint)}
+    brought = {n.address for n in nouns if isinstance(n, Endpoint)} - {addresses[Transport.MESH]}
+    assert brought == {f"https://127.0.0.1:{PORTS[each.key]}/fhir" for each in NEIGHBOURS}
+    assert str(PORTS[MESH]) in addresses[Transport.MESH]
     assured = {n.assured_until for n in nouns if isinstance(n, Provider)}
     assert assured == {date(2032, 2, 28)}
 
