@@ -50,6 +50,10 @@ Glossary (one word per idea):
     feed         a provider's numbered list of what happened to its Tasks
     subscription a provider's wish to be told of new events of its feed
     outcome      what a provider says became of a referral
+    ruling       what the write guard makes of an outcome: codes, a document, held, refused
+    letter       a document on its way to a practice, and what the practice's system answered
+    copy         a report as one recipient may have it: shown, answered, released or withheld
+    reminder     what waits for somebody, with a date
     profile      what is asked of a message beyond FHIR R4, as a file of fhir_profiles/
     hop          one leg of the journey, shown to its owner as a FHIR Task
     handle       the random name of one person at one practice
