@@ -1,7 +1,7 @@
 """A hop as a FHIR Task: how its owner and its requester follow a referral.
 
 What enters: a referral, or a delivery with its referral. What leaves: a Task that names no
-person. The first hop is the practice's request to the gateway, under the referral's id; the
+person. A letter to the practice is a Task too, and its focus the document. The first hop is the practice's request to the gateway, under the referral's id; the
 next is the gateway's request to the provider, under the delivery's id. Source: FHIR R4 Task;
 Clinical Order Workflow guide.
 """
@@ -22,6 +22,7 @@ from gateway.referral.identifiers import (
     OdsCode,
 )
 from gateway.referral.json import JsonObject
+from gateway.referral.letter import Letter, LetterState, state_of
 from gateway.referral.lifecycle import (
     CANCELLED,
     CLOSED_BY_PROVIDER,
@@ -51,6 +52,17 @@ ANSWERED: Mapping[RecallAnswer, TaskStatus] = {
 }
 """What a recall's Task is by its answer. To keep what one has may be lawful; it is a no all the
 same."""
+LETTER_STATE_SYSTEM = f"{OWN_BASE}/CodeSystem/letter-state"
+TASK_KIND_SYSTEM = f"{OWN_BASE}/CodeSystem/task-kind"
+_LETTERS: Mapping[LetterState, TaskStatus] = {
+    LetterState.WAITS: TaskStatus.REQUESTED,
+    LetterState.SENT: TaskStatus.REQUESTED,
+    LetterState.COLLECTED: TaskStatus.RECEIVED,
+    LetterState.READ_BY_SYSTEM: TaskStatus.RECEIVED,
+    LetterState.IN_WORKFLOW: TaskStatus.ACCEPTED,
+    LetterState.CAME_BACK: TaskStatus.FAILED,
+    LetterState.NOT_SENT: TaskStatus.FAILED,
+}
 _TASK_CODES = "http://hl7.org/fhir/CodeSystem/task-code"
 
 
@@ -105,6 +117,30 @@ def provider_hop(
         body |= _answered(recall, delivery)
     if outcome is not None:
         body |= _said(outcome, delivery)
+    return _tree(body)
+
+
+def letter_hop(
+    referral: Referral, delivery: Delivery, letter: Letter, gateway: OdsCode
+) -> JsonObject:
+    """Show a document on its way to the practice, as far as anybody said that it came.
+
+    None of its states says that anything stands in a record.
+    """
+    state = state_of(letter, delivery)
+    version = f"{delivery.version}.{state}"
+    body = _hop(referral, delivery.id, version, delivery.created_at, delivery.updated_at)
+    body |= {
+        "partOf": [{"reference": f"Task/{referral.id}"}],
+        "status": _LETTERS[state].value,
+        "businessStatus": _concept(LETTER_STATE_SYSTEM, state.value),
+        "code": _concept(TASK_KIND_SYSTEM, "letter"),
+        "focus": {"reference": f"DocumentReference/{letter.outcome}"},
+        "requester": _organisation(gateway),
+        "owner": _organisation(referral.practice),
+    }
+    if why := letter.returned or (delivery.reason if state is LetterState.NOT_SENT else None):
+        body["statusReason"] = _concept(REASON_SYSTEM, why)
     return _tree(body)
 
 

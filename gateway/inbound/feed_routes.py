@@ -32,6 +32,7 @@ from gateway.fhir.task import (
     ANSWERED,
     GROUND_SYSTEM,
     gateway_hop,
+    letter_hop,
     provider_hop,
     with_document,
 )
@@ -155,6 +156,8 @@ def task_of(hop: Hop) -> JsonObject:
     ods = house().gateway.ods
     if hop.delivery is None:
         return gateway_hop(hop.referral, ods)
+    if hop.letter is not None:
+        return letter_hop(hop.referral, hop.delivery, hop.letter, ods)
     task = provider_hop(hop.referral, hop.delivery, ods, hop.recall, hop.outcome)
     is_practice = flask.g.sender.ods == hop.referral.practice
     if hop.outcome is None or hop.outcome.payload is None or not is_practice:

@@ -83,6 +83,9 @@ def answer_for(returned: Returned) -> Answer:
         "ETag": f'W/"{version}"',
         "Content-Location": f"{house().base_url}/Task/{returned.delivery.id}",
     }
+    if returned.outcome.standing is Standing.HELD and ruling is None:
+        told = operation_outcome([_PERSON_LOOKS], code=None)
+        return Answer(http=_ACCEPTED, body=told, headers=headers)
     if ruling is None or ruling.effect is Effect.ALLOW:
         return Answer(http=200, body=hop, headers=headers)
     told = operation_outcome(warnings_of(ruling), code=None, spine_code=ruling.spine_code)

@@ -25,6 +25,7 @@ from gateway.journey.consider import (
 )
 from gateway.journey.gateway import Gateway
 from gateway.journey.outbox import To, named, put
+from gateway.journey.reply import settle_replied
 from gateway.journey.take_up import refused
 from gateway.ledger.entry import DeliveryQueued, ReferralReceived
 from gateway.ledger.kinds import Door as LedgerDoor
@@ -158,6 +159,7 @@ def _accept(
         record_hold(tx, accepted, decision=decision, delivery=None, actor=about.actor)
     else:
         queue(tx, gateway, accepted, service, decision, actor=about.actor)
+        settle_replied(tx, accepted, referral, actor=about.actor)
     return Receipt(referral=accepted, withheld=len(answer.minimised.withheld.openly))
 
 

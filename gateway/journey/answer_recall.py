@@ -103,7 +103,8 @@ def keep(
         ),
         {"ground": said.ground, "words": said.words},
     )
-    feeds.append(tx, delivery.provider, FeedKind.ANSWERED, delivery.id)
+    for each in (delivery.provider, referral.practice):
+        feeds.append(tx, each, FeedKind.ANSWERED, delivery.id)
     if referral.state is ReferralState.HELD and referral.hold and _is_answered(tx, referral):
         tx.record(
             HoldResolved(
@@ -138,7 +139,7 @@ def not_yet() -> UnsupportedMessageError:
         Fault(
             code=IssueCode.NOT_SUPPORTED,
             expression="Task",
-            diagnostics="Only the Task of a recall (code abort) is answered here. What becomes of"
-            " a referral is taken in a later release; until then tell the practice.",
+            diagnostics="This is the practice's own Task, and the gateway answers it. A provider"
+            " answers the Tasks that it owns: Task?_since= lists them.",
         )
     )

@@ -17,8 +17,9 @@ from gateway.ledger.kinds import WritebackRoute
 from gateway.referral.identifiers import OutcomeId
 from gateway.referral.outcome import Outcome, Standing
 from gateway.referral.reminder import ReminderCode
-from gateway.store import deliveries, gates, outcomes
+from gateway.store import deliveries, feeds, gates, outcomes
 from gateway.store.engine import Transaction
+from gateway.store.feeds import FeedKind
 
 _STANDS = ("DOCUMENT_IS_A_DRAFT", "CONTENT_HELD")
 """What no decision mends: its provider sends it anew, whole and harmless."""
@@ -54,6 +55,8 @@ def decide_held(
             standing = _release(tx, gateway, found, actor=actor)
         else:
             standing = _keep(tx, found, because, actor=actor)
+        if standing is Standing.SENT_ON:
+            feeds.append(tx, present.practice, FeedKind.ANSWERED, held.delivery)
         if standing is not Standing.HELD:
             settle_reminders(
                 tx, present, held.id, [ReminderCode.OUTCOME_HELD], actor=actor, resolution=because

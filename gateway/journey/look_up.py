@@ -25,11 +25,12 @@ from gateway.referral.identifiers import (
     ReferralId,
 )
 from gateway.referral.json import JsonObject, objects
+from gateway.referral.letter import Letter
 from gateway.referral.lifecycle import DeliveryKind, RequestStatus
 from gateway.referral.model import Change, Delivery, Identifier, Referral, Sender
 from gateway.referral.outcome import Outcome
 from gateway.referral.withdrawals import Recall
-from gateway.store import deliveries, feeds, outcomes, persons, recalls, referrals
+from gateway.store import deliveries, feeds, letters, outcomes, persons, recalls, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Reading, Transaction
 from gateway.store.referrals import Changed, Search
@@ -40,13 +41,15 @@ class Hop:
     """One leg: the referral itself (`delivery` None), or one of its deliveries.
 
     `recall` is what a delivery of that kind is for, and what came of it; `outcome` what its
-    provider said last of the referral, of what whoever asks may know.
+    provider said last of the referral, of what whoever asks may know; `letter` what a delivery
+    to the practice brings.
     """
 
     referral: Referral
     delivery: Delivery | None
     recall: Recall | None = None
     outcome: Outcome | None = None
+    letter: Letter | None = None
 
     @property
     def id(self) -> str:
@@ -67,6 +70,7 @@ def hop_of(view: Reading | Transaction, delivery: Delivery) -> Hop:
         delivery=delivery,
         recall=recalls.find(view, delivery.id) if is_recall else None,
         outcome=outcomes.last_of(view, [delivery.id]).get(delivery.id),
+        letter=letters.find(view, delivery.id) if delivery.kind is DeliveryKind.LETTER else None,
     )
 
 
@@ -76,8 +80,12 @@ def hops_of(view: Reading, found: Sequence[Delivery]) -> Iterator[Hop]:
     of_each = {each.id: each for each in referrals.everyone(view, wanted)}
     told = {each.id: each for each in recalls.of_ids(view, [each.id for each in found])}
     said = outcomes.last_of(view, [each.id for each in found])
+    sent = letters.of_ids(view, [each.id for each in found if each.kind is DeliveryKind.LETTER])
+    brings = {each.id: each for each in sent}
     for each in found:
-        yield Hop(of_each[each.referral], each, told.get(each.id), said.get(each.id))
+        yield Hop(
+            of_each[each.referral], each, told.get(each.id), said.get(each.id), brings.get(each.id)
+        )
 
 
 def service_is_known(service: DosServiceId, gateway: Gateway) -> bool:

@@ -135,6 +135,8 @@ def _checked(
     ruling = _bring_on(tx, gateway, said, arrived, answered, present, new, content)
     present = _close(tx, gateway, present, new, actor=arrived.client)
     stored = outcomes.find(tx, new.id) or new
+    if stored.standing in (Standing.NOTED, Standing.SENT_ON):
+        feeds.append(tx, present.practice, FeedKind.ANSWERED, answered.id)
     return Returned(
         outcome=stored,
         delivery=deliveries.lock(tx, answered.id),

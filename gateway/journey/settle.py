@@ -77,7 +77,7 @@ def delivered(claimed: Delivery, acknowledged: Acknowledgement, gateway: Gateway
         present = leased.hold_still(tx, claimed)
         if present is None:
             return
-        _end(tx, _receipted(claimed, acknowledged), DeliveryState.DELIVERED, reason=None)
+        _end(tx, _receipted(claimed, acknowledged), present, DeliveryState.DELIVERED, reason=None)
         if claimed.kind is DeliveryKind.LETTER:
             letter_answers.sent(tx, gateway, claimed, present, acknowledged.status)
             return
@@ -205,7 +205,7 @@ def stopped(
     if because := is_taken_back(tx, claimed, present):
         end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
         return
-    _end(tx, claimed, DeliveryState.REFUSED, reason=verdict.code_outside)
+    _end(tx, claimed, present, DeliveryState.REFUSED, reason=verdict.code_outside)
     tx.record(_refused(claimed, present, Phase.PREPARE, verdict.code, decision))
     if verdict.effect is Effect.DENY and claimed.may_have_arrived:
         queue_recall(tx, gateway, claimed, present, actor=ACTOR, cause=verdict.code_outside)
@@ -257,7 +257,7 @@ def give_up(
     if because := is_taken_back(tx, claimed, present):
         end_attempt(tx, gateway, claimed, present, actor=ACTOR, because=because)
         return
-    _end(tx, claimed, DeliveryState.DEAD_LETTERED, reason=reason)
+    _end(tx, claimed, present, DeliveryState.DEAD_LETTERED, reason=reason)
     if claimed.kind is DeliveryKind.LETTER:
         letter_answers.not_brought(tx, gateway, claimed, present, reason)
         return
@@ -294,7 +294,7 @@ def _refused_by_destination(
     tx: Transaction, claimed: Delivery, present: Referral, failure: DeliveryError, gateway: Gateway
 ) -> None:
     code = f"REFUSED_BY_PROVIDER.{failure.status}" if failure.status else "REFUSED_BY_PROVIDER"
-    _end(tx, claimed, DeliveryState.REFUSED, reason=code)
+    _end(tx, claimed, present, DeliveryState.REFUSED, reason=code)
     tx.record(_refused(claimed, present, failure.phase, code, None))
     if claimed.kind is DeliveryKind.LETTER:
         letter_answers.refused(tx, gateway, claimed, present, failure)
@@ -334,7 +334,14 @@ def _hold_for_operator(  # a hold has this many parts
     record_hold(tx, held, decision=None, delivery=claimed.id, actor=ACTOR)
 
 
-def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: str | None) -> None:
+def _end(
+    tx: Transaction,
+    claimed: Delivery,
+    present: Referral,
+    state: DeliveryState,
+    *,
+    reason: str | None,
+) -> None:
     ended = replace(
         claimed,
         state=state,
@@ -344,6 +351,7 @@ def _end(tx: Transaction, claimed: Delivery, state: DeliveryState, *, reason: st
         reason=_reason(claimed, reason),
     )
     deliveries.change(tx, claimed, ended)
+    feeds.append(tx, present.practice, FeedKind.CHANGED, claimed.id)
     if claimed.kind is DeliveryKind.RECALL:
         feeds.append(tx, claimed.provider, FeedKind.CHANGED, claimed.id)
     elif claimed.kind is DeliveryKind.REFERRAL and state is DeliveryState.DELIVERED:

@@ -1,4 +1,4 @@
-"""Subscriptions: asked for, changed, looked at, and ended, each by its own provider only.
+"""Subscriptions: asked for, changed, looked at, and ended, each by its own organisation only.
 
 What enters: an authenticated client, and what it asks for. What leaves: subscriptions of its
 organisation, and their secret once, in the answer to the creation. A subscription that could
@@ -20,7 +20,7 @@ from gateway.errors import (
 from gateway.journey.gateway import Gateway
 from gateway.journey.reach import Reach
 from gateway.journey.stalls import stall_of
-from gateway.referral.identifiers import SubscriptionId
+from gateway.referral.identifiers import OdsCode, SubscriptionId
 from gateway.referral.model import Sender
 from gateway.referral.subscriptions import (
     Asked,
@@ -79,8 +79,8 @@ def subscribe(asked: Asked, sender: Sender, gateway: Gateway, reach: Reach) -> M
     _check_asked(asked, gateway.clock())
     _check_address(asked, reach)
     with gateway.store.transaction(gateway.clock()) as tx:
-        if not any(each.provider == sender.ods for each in DirectoryAsOf(tx, tx.at).services()):
-            says = "Only an organisation that offers a service has events to be told of."
+        if not _has_events(DirectoryAsOf(tx, tx.at), sender.ods):
+            says = "Only a practice, or an organisation that offers a service, has events here."
             raise _refused("", says, IssueCode.BUSINESS_RULE)
         if subscriptions.count(tx, sender.ods) >= MOST:
             says = f"An organisation has at most {MOST} subscriptions. Delete one first."
@@ -103,6 +103,11 @@ def subscribe(asked: Asked, sender: Sender, gateway: Gateway, reach: Reach) -> M
         secret = tx.vault.new_salt()
         subscriptions.add(tx, made, secret, asked.headers or ())
     return Made(made, secret)
+
+
+def _has_events(directory: DirectoryAsOf, ods: OdsCode) -> bool:
+    is_practice = directory.practice(ods) is not None
+    return is_practice or any(each.provider == ods for each in directory.services())
 
 
 def change_subscription(

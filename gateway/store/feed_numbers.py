@@ -28,10 +28,10 @@ _ADD = "INSERT INTO feed_event (subscriber, seq, at, kind, delivery) VALUES (?, 
 
 
 class FeedKind(StrEnum):
-    """What happened to a Task, as far as its provider can see.
+    """What happened to a Task, as far as whoever is told can see.
 
-    A referral was brought to it; it is asked to stop one; one of its Tasks stands otherwise
-    than before; its own answer was taken.
+    A referral was brought to a provider; it is asked to stop one; a Task stands otherwise than
+    before; a provider's answer was taken. A practice is told of the last two.
     """
 
     REFERRAL = "referral"

@@ -1,10 +1,10 @@
-"""Feeds: one numbered list of events for each provider, without a gap.
+"""Feeds: one numbered list of events for each provider and each practice, without a gap.
 
-What enters: that something happened to a delivery of a provider's. What leaves: events from a
+What enters: that something happened to a delivery of theirs. What leaves: events from a
 number on. The numbers of a list are 1 to its size, in the order in which the events were
 committed; a number once read is never given to another event, and none comes later below one
 that was read. An event names a delivery, never a person; where that was erased, it stays without.
-Must never: show one provider's list to another.
+Must never: show one organisation's list to another.
 """
 
 from collections.abc import Collection, Iterator

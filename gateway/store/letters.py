@@ -34,6 +34,12 @@ def get(view: Reading | Transaction, letter_id: DeliveryId) -> Letter:
     return _read(view.connection.execute(select(letter).where(letter.c.id == letter_id)).one())
 
 
+def of_ids(view: Reading | Transaction, ids: Collection[DeliveryId]) -> list[Letter]:
+    """List letters by their ids, in no order."""
+    rows = view.connection.execute(select(letter).where(letter.c.id.in_(ids))) if ids else ()
+    return [_read(row) for row in rows]
+
+
 def of_outcomes(view: Reading | Transaction, outcomes: Collection[OutcomeId]) -> list[Letter]:
     """List the letters that bring some outcomes, by id."""
     query = select(letter).where(letter.c.outcome.in_(outcomes)).order_by(letter.c.id)

@@ -174,8 +174,11 @@ def test_a_neighbour_that_the_operator_named_is_taken(door: House) -> None:
     assert post(door, a_subscription("https://oh.example/x")).status_code == 400
 
 
-def test_an_organisation_without_a_service_has_nothing_to_be_told(door: House) -> None:
-    answer = post(door, a_subscription(), client="gp-one")
+def test_an_organisation_without_a_service_that_is_no_practice_has_nothing_to_be_told(door: House) -> None:
+    services = door.directory["services"]
+    door.apply(services=[])
+    answer = post(door, a_subscription())
+    door.apply(services=services)
     assert answer.status_code == 400
     assert "offers a service" in told(answer)["diagnostics"]
 
