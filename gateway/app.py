@@ -31,6 +31,8 @@ from gateway.ledger.note import Ed25519Signer
 from gateway.mapping.bars_message import BarsMessage
 from gateway.mapping.fhir_rest import FhirTransaction
 from gateway.mapping.health_and_work import HealthAndWork
+from gateway.mapping.outcome_terms import load_outcome_maps
+from gateway.mapping.report_text import employer_minimum
 from gateway.outbound.addresses import look_up
 from gateway.outbound.bars import Bars
 from gateway.outbound.client_token import ClientTokens
@@ -76,7 +78,7 @@ def open_gateway(settings: Settings) -> Gateway:
     Raises:
         SchemaOutdatedError: the database needs `gateway db upgrade` first.
         ProfileError: a file of the profiles is wrong; the text says which and where.
-        ConfigError: a stylesheet or schema of the mappings is missing or broken.
+        ConfigError: a stylesheet, schema, map or dataset of the mappings is missing or wrong.
     """
     store = open_store(settings)
     require_current_schema(store.engine)
@@ -96,6 +98,8 @@ def open_gateway(settings: Settings) -> Gateway:
         silence=settings.silence,
     )
     profiles = require_own(load_profiles(settings.profiles_dir or OWN_PROFILES))
+    load_outcome_maps()  # these two are read at need; what is wrong in them stops the start
+    employer_minimum()
     work = HealthAndWork(OWN_MAPPINGS / "health-and-work")
     return Gateway(
         store=store,
