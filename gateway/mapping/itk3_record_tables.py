@@ -69,7 +69,7 @@ _ABOUT: Final = (
 _RANGE: Final = _line("referenceRange", "ReferenceRange")
 _INTERPRETED: Final = (
     _line("dataAbsentReason", _CONCEPT),
-    _line("interpretation", _CONCEPT),
+    _line("interpretation", _CONCEPT, most=1),
 )
 _VALUES: Final = (
     _line("valueQuantity", "Quantity"),

@@ -104,7 +104,7 @@ CANCELLING: Final = (
     _bars("cancellation_whose_focus_is_something_else", both(_reason("update"), put(STATUS, "revoked"), put("MessageHeader.focus", [{"reference": "ServiceRequest/7"}])), "MessageHeader.focus", "invariant"),
     _bars("cancellation_of_what_was_never_sent", both(_reason("update"), put(STATUS, "revoked")), None, "not-found", 404),
     _bars("cancellation_by_delete_of_what_was_never_sent", both(_reason("delete"), put(STATUS, "revoked")), None, "not-found", 404),
-    _bars("response_to_what_was_never_sent", both(_event("servicerequest-response"), put("MessageHeader.response", {"identifier": "11111111-2222-4333-8444-555555555555", "code": "ok"})), None, "not-found", 404),
+    _bars("response_to_what_was_never_sent", both(_event("servicerequest-response"), put(STATUS, "revoked"), put("MessageHeader.response", {"identifier": "11111111-2222-4333-8444-555555555555", "code": "ok"})), None, "not-found", 404),
 )  # fmt: skip
 
 ADDRESSING: Final = (

@@ -132,7 +132,7 @@ def test_the_demo_describes_itself_for_people_and_scripts(
 
 
 def test_nothing_is_left_running(described: dict[str, Any]) -> None:
-    assert len(described["processes"]) == 5
+    assert len(described["processes"]) == 6
     assert [p["name"] for p in described["processes"] if is_running(p["pid"])] == []
 
 

@@ -20,11 +20,14 @@ from gateway.journey.check_ledger import check_ledger
 from gateway.journey.gateway import Destination
 from gateway.journey.reconcile import reconcile
 from gateway.journey.return_outcome import Returned, return_outcome
+from gateway.journey.show_outcomes import show_outcomes
+from gateway.journey.silences import notice_silences
 from gateway.ledger.kinds import Door
 from gateway.outbound.mailbox import Postman
 from gateway.outbound.mesh import Mesh
 from gateway.referral.directory import Transport
 from gateway.referral.identifiers import NhsNumber, OdsCode
+from gateway.referral.letter import LetterState
 from tests.builders.embedded import embedded_house
 from tests.builders.evidence import entries, the_referral, work
 from tests.builders.house import FakeDestination, House
@@ -43,6 +46,7 @@ from tests.builders.messages import (
 from tests.builders.returning import (
     CODED,
     LETTERS,
+    answer_letter,
     brought,
     of_employer,
     report,
@@ -207,6 +211,34 @@ def test_a_document_that_the_practice_does_not_take_is_for_a_person(
     (reminder,) = entries(house, "reminder.opened")
     assert (reminder["code"], reminder["owner"]) == ("LETTER_CAME_BACK", "operator")
     assert work(house) == 0, "nothing is sent again by itself"
+    assert is_sound(house)
+
+
+@pytest.mark.parametrize(("manner", "codes"), [("silent", []), ("infrastructure-only", ["20013"])])
+def test_an_acknowledgement_that_is_missing_is_for_a_person_and_a_late_one_still_counts(
+    house: House, mesh: Practices, manner: str, codes: list[str]
+) -> None:
+    mesh.behave(manner, MAILBOX)
+    own, task = brought(house)
+    say(house, task, **report())
+    work(house)
+    mesh.await_received(1, MAILBOX)
+    await_answers(house, mesh, len(codes))
+    make_round(house, mesh)
+    notice_silences(house.gateway)
+    assert entries(house, "reminder.opened") == [], "its time is not over"
+    house.clock.now += house.gateway.schedule.letter_due + timedelta(minutes=1)
+    notice_silences(house.gateway)
+    notice_silences(house.gateway)
+    (reminder,) = entries(house, "reminder.opened")
+    assert (reminder["code"], reminder["owner"]) == ("LETTER_UNANSWERED", "operator")
+    story = show_outcomes(the_referral(house).reference, house.gateway, actor="operator")
+    ((letter,),) = [line.letters for line in story.lines]
+    said = LetterState.READ_BY_SYSTEM if codes else LetterState.SENT
+    assert letter.state in (said, LetterState.COLLECTED)
+    answer_letter(house, letter.letter.id, "30001")
+    assert len(entries(house, "reminder.closed")) == 1
+    assert the_referral(house).id == own
     assert is_sound(house)
 
 

@@ -205,6 +205,7 @@ def main(arguments: list[str] | None = None) -> None:
     new = told.folder / f"{PORT_FILE}.new"
     new.write_text(str(house.port), encoding="ascii")
     new.replace(told.folder / PORT_FILE)
+    sys.stderr.write(f"MESH with its practices listens on port {house.port}\n")
     with suppress(KeyboardInterrupt):
         house.serve()
 
