@@ -21,6 +21,7 @@ from gateway.journey.consider import record_hold
 from gateway.journey.gateway import Gateway
 from gateway.journey.letter_answers import Heard, hear
 from gateway.journey.outbox import named
+from gateway.journey.returned_outcome import outcome_lanes, take_outcome
 from gateway.ledger.entry import DeliveryRefused
 from gateway.mapping.itk3_answers import AnswerLevel, read_answer, read_report
 from gateway.mapping.mesh import (
@@ -94,7 +95,22 @@ def _mailbox(endpoint: Endpoint) -> tuple[str, str]:
 
 
 def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate:
-    """Put on record what a message in a mailbox of ours says.
+    """Put on record what a message in a mailbox of ours says: an outcome, an answer, a report.
+
+    Args:
+        post: the message.
+        endpoints: those that name the mailbox in which it stood.
+        gateway: the live objects.
+    """
+    lanes = [] if post.is_report else outcome_lanes(endpoints, post.sender, post.workflow)
+    if not lanes:
+        return _take_word(post, endpoints, gateway)
+    is_taken = take_outcome(post.id, post.body, lanes, gateway)
+    return Fate.ON_RECORD if is_taken else Fate.NOT_UNDERSTOOD
+
+
+def _take_word(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate:
+    """Take an answer, or a report of MESH.
 
     1. Read what it says: MESH could not bring something, or a recipient answers.
     --- one transaction ---
@@ -102,11 +118,6 @@ def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate
     3. Check that it may speak of it, and that the delivery stands as it knows it.
     4. Move the delivery, and what follows for its referral; say so in the ledger.
     --- end ---
-
-    Args:
-        post: the message.
-        endpoints: those that name the mailbox in which it stood.
-        gateway: the live objects.
     """
     try:
         answer = None if post.is_report else read_response(post.body)

@@ -5,7 +5,6 @@ key, its second name, and the noun of `referral.directory` that it stands for. S
 sections of a directory file; switches and terms as `referral.directory` names them.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -21,6 +20,7 @@ from pydantic import (
 )
 
 from gateway.consent.switches import can_stand
+from gateway.mapping.endpoint_parameters import check_parameters
 from gateway.mapping.free_words import refuse_nhs_number
 from gateway.referral import directory as nouns
 from gateway.referral.identifiers import (
@@ -73,7 +73,6 @@ def in_order(
     return {switch: switches[switch] for switch in nouns.Switch if switch in switches}
 
 
-_FILES = frozenset({"key_file", "password_file", "shared_key_file", "client_certificate"})
 Ods = Annotated[str, _parsed(OdsCode)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -195,21 +194,7 @@ class EndpointRow(Row):
         if self.format is not None and self.format not in carried:
             msg = f"format: {self.transport} carries {', '.join(carried)}"
             raise ValueError(msg)
-        written = self.format or carried[0]
-        known = {**nouns.PARAMETERS[self.transport], **nouns.FORMAT_PARAMETERS[written]}
-        strange = sorted(set(self.parameters) - set(known))
-        missing = sorted(n for n, needed in known.items() if needed and n not in self.parameters)
-        if strange or missing:
-            named = strange or missing
-            fault = "unknown" if strange else "missing"
-            msg = f"parameters: {', '.join(named)} is {fault}; {self.transport} knows " + ", ".join(
-                f"{name}{'' if needed else ' (optional)'}" for name, needed in known.items()
-            )
-            raise ValueError(msg)
-        for name in set(self.parameters) & _FILES:
-            if not re.fullmatch(r"[A-Za-z0-9._-]+", self.parameters[name]):
-                msg = f"parameters.{name}: the name of a file in the credentials folder"
-                raise ValueError(msg)
+        check_parameters(self.transport, self.format or carried[0], self.parameters)
         return self
 
     def key(self) -> str:

@@ -26,6 +26,8 @@ class Index:
 
     named: dict[str, list[JsonObject]] = field(default_factory=dict)
     focus: list[str] = field(default_factory=list)
+    requests: list[JsonObject] = field(default_factory=list)
+    is_response: bool = False
 
     def add(self, name: str | None, resource: JsonObject) -> None:
         """Note one name of a resource."""
@@ -37,7 +39,12 @@ class Index:
         return name in self.named
 
     def is_focus(self, resource: JsonObject) -> bool:
-        """Whether a message header names this resource as what it is about."""
+        """Whether a message is about this resource: its header says so, or it is the one answered.
+
+        The header of a response may name the receiver's Encounter instead. Source: BaRS App6.
+        """
+        if self.is_response and len(self.requests) == 1 and self.requests[0] is resource:
+            return True
         return any(each is resource for name in self.focus for each in self.named.get(name, ()))
 
 
@@ -52,7 +59,10 @@ def index(tree: JsonObject) -> Index:
         if type_ is not None and id_ is not None:
             found.add(f"{type_}/{id_}", node)
             found.add(f"#{id_}", node)
+        if type_ == "ServiceRequest":
+            found.requests.append(node)
         if type_ == "MessageHeader":
+            found.is_response = child(node, "response") is not None
             found.focus += [string(each, "reference") or "" for each in objects(node, "focus")]
     return found
 

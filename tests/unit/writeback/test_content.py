@@ -276,6 +276,25 @@ def test_the_practices_own_request_given_back_is_neither_code_nor_action() -> No
     assert look(bars_answer(performer=[organisation("Z99902")])).payload is None
 
 
+@pytest.mark.parametrize(("requests", "is_known"), [(1, True), (2, False)])
+def test_a_response_about_an_encounter_answers_the_one_request_in_it(
+    requests: int, *, is_known: bool
+) -> None:
+    header: JsonObject = {
+        "resourceType": "MessageHeader",
+        "response": {"identifier": "1", "code": "ok"},
+        "focus": [{"reference": "Encounter/1"}],
+    }
+    asked: JsonObject = {"resourceType": "ServiceRequest", "status": "active"}
+    content = look(bundle(header, *({**asked, "id": str(n)} for n in range(requests))))
+    assert (content.payload is None) is is_known
+
+
+def test_a_document_bundle_with_a_name_of_its_own_is_no_code() -> None:
+    named: JsonObject = {"identifier": {"system": "https://oh.example/Id/bundle", "value": "B-3"}}
+    assert look(bundle(LETTER, type_="document") | named).coded == ()
+
+
 def test_a_request_that_names_the_practice_is_an_action_though_it_is_the_focus() -> None:
     assert look(bars_answer(performer=[organisation("Z99901")])).actions
 
