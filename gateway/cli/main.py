@@ -20,6 +20,7 @@ from gateway.cli.outcome import outcome
 from gateway.cli.reminder import reminder
 from gateway.cli.report import report
 from gateway.cli.retention import retention
+from gateway.cli.shared_care import shared_care
 from gateway.cli.subscription import subscription
 from gateway.cli.switch import switch
 from gateway.cli.withdrawal import recall, withdrawal
@@ -193,6 +194,7 @@ main.add_command(ledger)
 main.add_command(consent)
 main.add_command(switch)
 main.add_command(agreement)
+main.add_command(shared_care)
 main.add_command(notice)
 main.add_command(outcome)
 main.add_command(reminder)

@@ -24,6 +24,7 @@ from gateway.inbound.answers import Answer
 from gateway.inbound.house import house
 from gateway.journey.answering import Arrived
 from gateway.journey.return_outcome import Returned, return_outcome
+from gateway.journey.shared_care import INFORMAL, what_is_missing
 from gateway.ledger.kinds import Door
 from gateway.referral.identifiers import CorrelationId, DeliveryId
 from gateway.referral.json import JsonObject, child, string
@@ -72,6 +73,7 @@ def answer_for(returned: Returned) -> Answer:
         ConsentRefusedError: it may not reach the practice.
         NotFoundError: the answer to that tells nothing.
     """
+    _refuse_informal(returned)
     ruling = returned.ruling
     if ruling is not None and ruling.status not in (200, _ACCEPTED):
         raise _refusal(ruling)
@@ -99,6 +101,7 @@ def document_answer(returned: Returned) -> Answer:
         ConsentRefusedError: it may not reach the practice.
         NotFoundError: the answer to that tells nothing.
     """
+    _refuse_informal(returned)
     ruling, outcome = returned.ruling, returned.outcome
     if ruling is not None and ruling.status not in (200, _ACCEPTED):
         raise _refusal(ruling)
@@ -128,6 +131,7 @@ def kept_back(returned: Returned) -> Sequence[Fault]:
         ConsentRefusedError: it may not reach the practice.
         NotFoundError: the answer to that tells nothing.
     """
+    _refuse_informal(returned)
     ruling = returned.ruling
     if ruling is not None and ruling.status not in (200, _ACCEPTED):
         raise _refusal(ruling)
@@ -153,6 +157,31 @@ def _refusal(ruling: Ruling) -> ConsentRefusedError | NotFoundError:
         external_text=ruling.text_outside,
         remedy="",
     )
+
+
+def _refuse_informal(returned: Returned) -> None:
+    """Refuse an outcome that asks for shared care informally: why, and what a proposal says.
+
+    Raises:
+        ConsentRefusedError: it is one.
+    """
+    missing = what_is_missing(returned.outcome, house().gateway)
+    if missing is None:
+        return
+    fields = "; ".join(f"{each.name} ({each.ask.rstrip('.')})" for each in missing.fields)
+    proposal = f" Or agree on it first, by a formal proposal with these fields: {fields}."
+    raise ConsentRefusedError(
+        code=INFORMAL,
+        spine_code=SpineCode.ACCESS_DENIED,
+        external_text=" ".join(missing.reasons),
+        remedy=f"{_WITHOUT_IT}{proposal if fields else ''}",
+    )
+
+
+_WITHOUT_IT = (
+    "This is on record here, and nothing of it reached the practice. Send it again without what it"
+    " asks the practice to prescribe, monitor or do."
+)
 
 
 def _nothing_here() -> NotFoundError:

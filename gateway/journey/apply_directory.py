@@ -19,6 +19,7 @@ from gateway.consent.agreements import RESTRICTS, in_order, move_to
 from gateway.errors import DirectoryFileError
 from gateway.journey.assurance import change_assurance, shortened
 from gateway.journey.gateway import Gateway
+from gateway.journey.loose_ends import loose_ends
 from gateway.journey.sharing import import_agreement, import_switches
 from gateway.ledger.entry import DirectoryApplied
 from gateway.mapping.directory_file import (
@@ -209,7 +210,7 @@ def _compare(listed: Sequence[DirectoryRow], said: _Said, text: str, *, end_miss
     )
     faults = sorted(
         [
-            *_loose_ends(result.values()),
+            *loose_ends(result.values()),
             *_moved_to_others(plan, now),
             *_frozen(signed, now),
             *_against_the_practice(signed, said),
@@ -363,38 +364,3 @@ def _import(
         noun = noun_of(row.kind, row.body)
         if isinstance(noun, Agreement):
             import_agreement(tx, gateway, noun, AgreementMove.WITHDRAWN, actor=ACTOR)
-
-
-def _loose_ends(rows: Iterable[DirectoryRow]) -> Iterable[str]:
-    """Find records that name others which are not there, and service ids used twice."""
-    rows = list(rows)
-    there = {(row.kind, row.key) for row in rows}
-    known_as: dict[str, str] = {}
-    for row in rows:
-        noun = noun_of(row.kind, row.body)
-        if isinstance(noun, Service):
-            other = known_as.setdefault(noun.dos_service_id, row.key)
-            if other != row.key:
-                yield f"service {row.key}: its dos_service_id is also that of {other}"
-        if isinstance(noun, Agreement) and not there.intersection(_may_be(noun.counterparty)):
-            yield f"{row.kind} {row.key}: there is no provider or commissioner {noun.counterparty}"
-        for kind, key in _named_by(noun):
-            if (kind, key) not in there:
-                yield f"{row.kind} {row.key}: there is no {kind} {key}"
-
-
-def _may_be(counterparty: OdsCode) -> tuple[tuple[Kind, str], ...]:
-    """An agreement is with who offers services, or with who pays for them."""
-    return (Kind.PROVIDER, counterparty), (Kind.COMMISSIONER, counterparty)
-
-
-def _named_by(noun: Noun) -> Iterable[tuple[Kind, str]]:
-    if isinstance(noun, Service):
-        yield from ((Kind.PROVIDER, noun.provider), (Kind.ENDPOINT, noun.endpoint))
-        yield from ((Kind.COMMISSIONER, each) for each in noun.commissioners)
-    if isinstance(noun, Agreement):
-        yield Kind.PRACTICE, noun.practice
-    if isinstance(noun, Practice) and noun.commissioner is not None:
-        yield Kind.COMMISSIONER, noun.commissioner
-    if isinstance(noun, Practice) and noun.letters is not None:
-        yield Kind.ENDPOINT, noun.letters

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 from gateway.errors import IllegalMoveError, NotFoundError
 from gateway.journey.gateway import Gateway
-from gateway.journey.letters import about, send_on
-from gateway.journey.onward import Found, find, judge, keep_judgement
+from gateway.journey.letters import send_on
+from gateway.journey.onward import Found, about, find, judge, keep_judgement
 from gateway.journey.reminders import settle_reminders
+from gateway.journey.shared_care import ask_shared_care
 from gateway.ledger.entry import WritebackRefused
 from gateway.ledger.kinds import WritebackRoute
 from gateway.referral.identifiers import OutcomeId
@@ -29,6 +30,8 @@ def decide_held(
     gateway: Gateway, wanted: OutcomeId, *, is_released: bool, because: str, actor: str
 ) -> Outcome:
     """Decide on a held outcome: ask the rules and the guard again, or keep it here.
+
+    What it asks of the practice is decided on again, too.
 
     Args:
         gateway: whose.
@@ -79,6 +82,9 @@ def _release(tx: Transaction, gateway: Gateway, found: Found, *, actor: str) -> 
         )
         raise IllegalMoveError(msg)
     fence = gates.hold(tx, found.referral.id, recipient=found.referral.practice)
+    stopped = ask_shared_care(tx, gateway, found, fence, actor=actor)
+    if stopped is not None:
+        return stopped
     judged = judge(tx, gateway, found)
     decision = keep_judgement(tx, gateway, judged, about(found, None, fence, actor=actor))
     return send_on(tx, gateway, found, judged, decision, actor=actor)

@@ -62,13 +62,20 @@ class Heard:
 def sent(
     tx: Transaction, gateway: Gateway, claimed: Delivery, present: Referral, status: int
 ) -> None:
-    """Note that MESH has a letter; its answers are awaited from now."""
+    """Note that a letter arrived: at MESH, whose answers are awaited from now; or at the practice.
+
+    The transaction-response of a practice's own server is all that it says.
+    """
     tx.record(
         DeliveryDelivered(
             **named(claimed, present, actor="worker"), attempt=claimed.attempts, status=status
         )
     )
     letter = letters.get(tx, claimed.id)
+    if letter.interaction == Interaction.FHIR_DOCUMENT:
+        letters.change(tx, replace(letter, answered_at=tx.at))
+        _record_done(tx, letter, present, actor="worker")
+        return
     letters.change(tx, replace(letter, answer_due=tx.at + gateway.schedule.letter_due))
 
 
@@ -97,10 +104,15 @@ def _note_good(tx: Transaction, letter: Letter, referral: Referral, heard: Heard
         return
     letters.change(tx, replace(letter, business=heard.code, answered_at=tx.at, answer_due=None))
     settle_reminders(tx, referral, letter.id, _WAITS_FOR_ANSWER, actor=ACTOR, resolution="ANSWERED")
+    _record_done(tx, letter, referral, actor=ACTOR)
+
+
+def _record_done(tx: Transaction, letter: Letter, referral: Referral, *, actor: str) -> None:
+    """Record that the practice's system took it; whether it is filed, nobody says."""
     is_codes = letter.interaction == Interaction.UPDATE_RECORD
     tx.record(
         WritebackDone(
-            actor=ACTOR,
+            actor=actor,
             practice=referral.practice,
             subject=referral.subject,
             referral=referral.id,
@@ -211,10 +223,19 @@ def refused(
     present: Referral,
     failure: DeliveryError,
 ) -> None:
-    """MESH would not take a letter: the delivery ended as refused; do what follows."""
+    """Nobody took a letter, MESH or the practice's own server: do what follows.
+
+    The delivery ended as refused.
+    """
     code = failure.code or str(failure.status or "UNKNOWN")
     letter = replace(letters.get(tx, claimed.id), returned=code)
     letters.change(tx, letter)
+    outcome = outcomes.find(tx, letter.outcome)
+    if letter.interaction == Interaction.FHIR_DOCUMENT and outcome is not None:
+        because = f"{REFUSED_BY_RECIPIENT}.{code}"
+        found = find(tx, outcome, present)
+        bring_by_hand(tx, gateway, found, actor="worker", because=because)
+        return
     shown, _ = read_report(code)
     go_on(tx, gateway, claimed, present, letter, shown, by_mesh=True)
 

@@ -10,13 +10,15 @@ Record; the write restriction, section 9.
 import hashlib
 from dataclasses import dataclass, replace
 
-from gateway.errors import Fault, InvalidMessageError, IssueCode, MessageError, Phase
-from gateway.fhir.text import read_resource
-from gateway.journey.consider import About
+from gateway.errors import MessageError, Phase
+from gateway.journey.consider import Answer, keep
 from gateway.journey.gateway import Gateway, Parcel
-from gateway.journey.onward import Found, Judgement, find, judge, keep_judgement
+from gateway.journey.onward import Found, Judgement, about, find, judge, keep_judgement
 from gateway.journey.outbox import To, named, put
 from gateway.journey.reminders import remind
+from gateway.journey.report_facts import refused_since
+from gateway.journey.shared_care import INFORMAL, ask_shared_care
+from gateway.journey.write_letter import Written, interaction_by, version_of, write_letter
 from gateway.ledger.entry import (
     DeliveryRefused,
     DeliveryReleased,
@@ -24,10 +26,8 @@ from gateway.ledger.entry import (
     WritebackFallback,
     WritebackRefused,
 )
-from gateway.ledger.kinds import Stage, WritebackRoute
+from gateway.ledger.kinds import WritebackRoute
 from gateway.ledger.values import Epochs
-from gateway.mapping.compose_letter import Envelope, compose
-from gateway.mapping.itk3 import PracticeMessage
 from gateway.referral.directory import Endpoint, Practice
 from gateway.referral.identifiers import DecisionId
 from gateway.referral.letter import Letter
@@ -35,21 +35,15 @@ from gateway.referral.lifecycle import DeliveryKind, DeliveryState
 from gateway.referral.model import Delivery, Referral
 from gateway.referral.outcome import Standing
 from gateway.referral.reminder import Owner, ReminderCode
-from gateway.store import answered, deliveries, gates, letters, outcomes, referrals
+from gateway.store import answered, deliveries, gates, letters, outcomes
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
-from gateway.writeback.interactions import DocumentVersion, Interaction, permit, replacement
-from gateway.writeback.ruling import Effect, Route, Ruling
+from gateway.writeback.interactions import DocumentVersion, Interaction, replacement
+from gateway.writeback.ruling import Effect, Ruling
 
 ACTOR = "worker"
 _CANNOT_BE_CODED = "CANNOT_BE_WRITTEN_AS_CODES"
-
-
-_NOT_IN_DIRECTORY = Fault(
-    code=IssueCode.NOT_FOUND,
-    diagnostics="The practice or the provider is in the directory no more: put them back, or bring"
-    " the document another way.",
-)
+_ENDPOINT_CHANGED = "ENDPOINT_CHANGED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +80,10 @@ def send_on(
             Owner.PRACTICE, actor=actor,
         )  # fmt: skip
     endpoint = _endpoint(tx, found.referral)
-    if ruling.route is Route.FALLBACK or endpoint is None:
+    interaction = interaction_by(ruling, endpoint)
+    if interaction is None or endpoint is None:
         bring_by_hand(tx, gateway, found, actor=actor, because=because or ruling.code)
         return _note(tx, found, ruling, Standing.SENT_ON)
-    interaction = _interaction(ruling, endpoint)
     _queue(tx, gateway, found, ruling, decision, interaction, endpoint, actor=actor)
     return _note(tx, found, ruling, Standing.SENT_ON)
 
@@ -152,34 +146,60 @@ def release_letter(
     """Decide again on a letter, and bind the decision to the bytes that leave.
 
     1. Hold the gates of practice and person; read what it brings, as received.
-    2. Put it to the rules and the guard on the facts of this moment.
-    3. Still the same way: write it and record the release. Another: this letter ends, and what
-       the guard says now is done. None: it ends, and a person is told or it stays here.
+    2. A copy of a report, or what asks for shared care: ask whether it may still go. If not, it
+       stays.
+    3. Put it to the rules and the guard on the facts of this moment.
+    4. Still the same way, to the practice's endpoint of this moment: write it, record the release.
+       Another: this letter ends, and what the guard says now is done. None: it ends, and a person
+       is told, or it stays here.
 
     Returns: None where nothing leaves; that is on record.
     """
     fence = gates.hold(tx, claimed.referral, recipient=claimed.provider)
     letter = letters.get(tx, claimed.id)
     outcome = outcomes.find(tx, letter.outcome)
-    endpoint = DirectoryAsOf(tx, tx.at).endpoint(claimed.lane)
-    if outcome is None or endpoint is None:
-        _end(tx, claimed, present, "SERVICE_HAS_NO_ENDPOINT", None)
-        return None
+    endpoint = _endpoint(tx, present)
+    if outcome is None:
+        msg = "a letter brings an outcome"
+        raise AssertionError(msg)
     found = find(tx, outcome, present)
+    since = refused_since(tx, gateway, outcome.id, present)
+    if since is not None:
+        _take_back(tx, gateway, found, claimed, since, fence)
+        return None
+    if ask_shared_care(tx, gateway, found, fence, actor=ACTOR) is not None:
+        _end(tx, claimed, present, INFORMAL, None)
+        return None
     # Codes that stay here stay: what was queued as a document is one, whatever opens since.
     refused = outcome.code if outcome.kept else None
     judged = judge(tx, gateway, found, codes_refused=refused)
-    interaction = Interaction(letter.interaction)
-    if judged.ruling.route is not interaction.route:
+    is_way = judged.ruling.route is Interaction(letter.interaction).route
+    if not is_way or endpoint is None or endpoint.id != claimed.lane:
+        because = _ENDPOINT_CHANGED if is_way else judged.ruling.code
         decision = keep_judgement(tx, gateway, judged, about(found, claimed, fence, actor=ACTOR))
-        _end(tx, claimed, present, judged.ruling.code, decision)
-        send_on(tx, gateway, found, judged, decision, actor=ACTOR, because=judged.ruling.code)
+        _end(tx, claimed, present, because, decision)
+        send_on(tx, gateway, found, judged, decision, actor=ACTOR, because=because)
         return None
+    return _bind(tx, gateway, claimed, found, letter, judged, endpoint, fence)
+
+
+def _bind(
+    tx: Transaction,
+    gateway: Gateway,
+    claimed: Delivery,
+    found: Found,
+    letter: Letter,
+    judged: Judgement,
+    endpoint: Endpoint,
+    fence: Epochs,
+) -> Parcel | None:
+    """Write the message, and bind the decision to its bytes; as a document, if codes cannot be."""
     try:
-        message = _write(tx, gateway, found, letter, judged, endpoint)
+        message = write_letter(tx, gateway, found, letter, judged, endpoint)
     except MessageError:
-        if interaction is not Interaction.UPDATE_RECORD:
+        if letter.interaction != Interaction.UPDATE_RECORD:
             raise
+        present = found.referral
         _end(tx, claimed, present, _CANNOT_BE_CODED, None)
         again_as_document(tx, gateway, letter, present, actor=ACTOR, because=_CANNOT_BE_CODED)
         return None
@@ -190,13 +210,32 @@ def release_letter(
     return _leave(tx, gateway, claimed, found, letter, message, release)
 
 
+def _take_back(
+    tx: Transaction,
+    gateway: Gateway,
+    found: Found,
+    claimed: Delivery,
+    since: Answer,
+    fence: Epochs,
+) -> None:
+    """Keep here a copy that the person, or the rules, let go no more; an officer looks at it."""
+    decision = keep(tx, gateway, since, about(found, claimed, fence, actor=ACTOR))
+    _end(tx, claimed, found.referral, since.verdict.code, decision)
+    code = since.verdict.code
+    outcomes.rule(tx, replace(found.outcome, standing=Standing.HELD, code=code))
+    remind(
+        tx, gateway, found.referral, found.outcome.id, ReminderCode.OUTCOME_HELD, Owner.IG_OFFICER,
+        actor=ACTOR,
+    )  # fmt: skip
+
+
 def _leave(
     tx: Transaction,
     gateway: Gateway,
     claimed: Delivery,
     found: Found,
     letter: Letter,
-    message: PracticeMessage,
+    message: Written,
     release: _Release,
 ) -> Parcel:
     until = tx.at + gateway.schedule.lease + gateway.schedule.margin
@@ -216,43 +255,11 @@ def _leave(
         delivery=released,
         referral=found.referral,
         endpoint=release.endpoint,
-        media_type=message.control.content_type,
+        media_type=message.media_type,
         body=message.body,
         body_sha256=release.sha256,
         control=message.control,
     )
-
-
-def _write(
-    tx: Transaction, gateway: Gateway, found: Found, letter: Letter, judged: Judgement,
-    endpoint: Endpoint,
-) -> PracticeMessage:  # fmt: skip
-    """Write the message: the same bytes for the same letter, whenever that is."""
-    version = _version(letter)
-    permitted = permit(judged.ruling, Interaction(letter.interaction), version)
-    directory = DirectoryAsOf(tx, tx.at)
-    parties = directory.parties(found.referral.practice, found.answered.provider)
-    if parties.practice is None or parties.provider is None:
-        raise InvalidMessageError(_NOT_IN_DIRECTORY)
-    return compose(
-        Envelope(
-            letter=letter,
-            outcome=found.outcome,
-            referral=found.referral,
-            practice=parties.practice,
-            provider=parties.provider,
-            endpoint=endpoint,
-            gateway=gateway.ods,
-            why_no_codes=judged.why_no_codes,
-        ),
-        outcome=found.tree,
-        referral=read_resource(referrals.body_of(tx, found.referral.id)),
-        permitted=permitted,
-    )
-
-
-def _version(letter: Letter) -> DocumentVersion:
-    return DocumentVersion(identifier=letter.id, number=letter.number, replaces=letter.replaces)
 
 
 def _queue(  # one argument for each part of a letter
@@ -274,7 +281,7 @@ def _queue(  # one argument for each part of a letter
     version = DocumentVersion(identifier=new.id)
     before = _replaced(tx, found)
     if before is not None:
-        version = replacement(_version(before), new.id)
+        version = replacement(version_of(before), new.id)
     letters.add(
         tx,
         Letter(
@@ -313,33 +320,12 @@ def _replaced(tx: Transaction, found: Found) -> Letter | None:
     return max(sent, key=lambda each: (each.number, each.id), default=None)
 
 
-def _interaction(ruling: Ruling, endpoint: Endpoint) -> Interaction:
-    if ruling.route is Route.UPDATE_RECORD:
-        return Interaction.UPDATE_RECORD
-    return Interaction(endpoint.parameters["workflow"])
-
-
 def _endpoint(tx: Transaction, present: Referral) -> Endpoint | None:
     directory = DirectoryAsOf(tx, tx.at)
     practice: Practice | None = directory.practice(present.practice)
     if practice is None or practice.letters is None:
         return None
     return directory.endpoint(practice.letters)
-
-
-def about(found: Found, claimed: Delivery | None, fence: Epochs | None, *, actor: str) -> About:
-    """Say what a decision on an outcome is about: its bytes, for its practice."""
-    return About(
-        stage=Stage.WRITE_BACK,
-        practice=found.referral.practice,
-        subject=found.referral.subject,
-        referral=found.referral.id,
-        delivery=claimed.id if claimed else found.answered.id,
-        payload_sha256=found.outcome.body_sha256,
-        actor=actor,
-        epochs=fence,
-        recipient=found.referral.practice,
-    )
 
 
 def _end(

@@ -21,8 +21,12 @@ from gateway.fhir.read_referral import read_referral
 from gateway.fhir.text import read_resource
 from gateway.journey.consider import About, Answer, case_of, consider, keep, now
 from gateway.journey.gateway import Gateway
+from gateway.ledger.kinds import Stage
+from gateway.ledger.values import Epochs
 from gateway.mapping.readable_content import can_be_read
 from gateway.referral.directory import (
+    Format,
+    Practice,
     ProviderRole,
     Purpose,
     Service,
@@ -65,6 +69,9 @@ _SAID: Mapping[Position, str] = {
 _SNOMED = "http://snomed.info/sct"
 _WRITES_CODES = 4
 """The only row by which codes go. Source: gateway/writeback/ruling.py."""
+_NO_WORKFLOW = "NO_WORKFLOW_FOR_CODES"
+"""Why codes stay here although the practice takes some: GP Connect does not reach it."""
+
 _POSITIONS = {SwitchValue.ON: Position.ON, SwitchValue.OFF: Position.OFF}
 
 
@@ -146,7 +153,7 @@ def judge(
     sender = _CATEGORY.get(role, SenderCategory.OTHER) if role else SenderCategory.OTHER
     back = _asked(answer, Action.WRITE_BACK, gateway)
     document = _asked(answer, Action.WRITE_DOCUMENT, gateway)
-    has_way = parties.practice is not None and parties.practice.letters is not None
+    has_way = _has_workflow(directory, parties.practice)
     switch = coding_state(tx, present.practice, sender).value
     proposal = Proposal(
         objection=_objection(content, answer.facts),
@@ -160,7 +167,7 @@ def judge(
         is_readable=content.is_readable or can_be_read(found.tree),
         is_strict=is_strict,
         has_workflow=has_way,
-        write_back=_of_codes(back.verdict, codes_refused),
+        write_back=_of_codes(back.verdict, codes_refused or (None if has_way else _NO_WORKFLOW)),
         write_document=_rule_answer(document.verdict),
     )
     return Judgement(
@@ -171,6 +178,14 @@ def judge(
         write_back=back,
         write_document=document,
     )
+
+
+def _has_workflow(directory: DirectoryAsOf, practice: Practice | None) -> bool:
+    """Whether GP Connect reaches a practice: its endpoint for letters speaks that."""
+    if practice is None or practice.letters is None:
+        return False
+    endpoint = directory.endpoint(practice.letters)
+    return endpoint is not None and endpoint.format is Format.GP_CONNECT
 
 
 def _of_codes(verdict: Verdict, refused: str | None) -> RuleAnswer:
@@ -290,3 +305,18 @@ def _may_answer(facts: Facts) -> bool:
 def _rule_answer(verdict: Verdict) -> RuleAnswer:
     code = "PERMITTED" if verdict.effect is Effect.PERMIT else verdict.code
     return RuleAnswer(effect=RuleEffect(verdict.effect), code=code)
+
+
+def about(found: Found, claimed: Delivery | None, fence: Epochs | None, *, actor: str) -> About:
+    """Say what a decision on an outcome is about: its bytes, for its practice."""
+    return About(
+        stage=Stage.WRITE_BACK,
+        practice=found.referral.practice,
+        subject=found.referral.subject,
+        referral=found.referral.id,
+        delivery=claimed.id if claimed else found.answered.id,
+        payload_sha256=found.outcome.body_sha256,
+        actor=actor,
+        epochs=fence,
+        recipient=found.referral.practice,
+    )

@@ -211,7 +211,7 @@ def _send_letter(
         return False
     found = onward.find(tx, case.outcome, case.referral)
     judged = onward.judge(tx, gateway, found)
-    about = letters.about(found, None, fence, actor=asker.actor)
+    about = onward.about(found, None, fence, actor=asker.actor)
     decision = onward.keep_judgement(tx, gateway, judged, about)
     standing = letters.send_on(tx, gateway, found, judged, decision, actor=asker.actor)
     if standing is not Standing.SENT_ON:

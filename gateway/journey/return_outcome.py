@@ -24,10 +24,11 @@ from gateway.fhir.task import version_of
 from gateway.fhir.text import read_resource
 from gateway.journey.answering import Arrived, find_answered, is_another_person
 from gateway.journey.gateway import Gateway
-from gateway.journey.letters import about, send_on
-from gateway.journey.onward import Found, judge, keep_judgement
+from gateway.journey.letters import send_on
+from gateway.journey.onward import Found, about, judge, keep_judgement
 from gateway.journey.outbox import named
 from gateway.journey.reminders import remind, settle_reminders
+from gateway.journey.shared_care import ask_shared_care, is_returned
 from gateway.ledger.entry import OutcomeReceived, OutcomeRefused, ReferralClosed
 from gateway.ledger.kinds import OutcomeKind as LedgerKind
 from gateway.mapping.outcome_terms import REASON_LISTS
@@ -78,7 +79,8 @@ def return_outcome(said: IncomingOutcome, arrived: Arrived, gateway: Gateway) ->
        may be said now, and holds nothing that no practice may be sent. If not: note that.
     4. Keep it sealed with its referral, record it, and tell the provider's list.
     5. Match the referral's questions to its answers; remind whoever has to act.
-    6. What it holds for a record: decide, ask the write guard, and do what it says.
+    6. What it holds for a record: decide on what it asks of the practice, ask the write guard,
+       and do what it says.
     --- end ---
 
     Raises:
@@ -133,8 +135,8 @@ def _checked(
     _keep(tx, said, arrived, answered, present, new)
     _remind(tx, gateway, present, new, said, actor=arrived.client)
     ruling = _bring_on(tx, gateway, said, arrived, answered, present, new, content)
-    present = _close(tx, gateway, present, new, actor=arrived.client)
     stored = outcomes.find(tx, new.id) or new
+    present = _close(tx, gateway, present, stored, actor=arrived.client)
     if stored.standing in (Standing.NOTED, Standing.SENT_ON):
         feeds.append(tx, present.practice, FeedKind.ANSWERED, answered.id)
     return Returned(
@@ -287,6 +289,8 @@ def _bring_on(
         _hold(tx, gateway, found, code, actor=arrived.client)
         return None
     fence = gates.hold(tx, present.id, recipient=present.practice)
+    if ask_shared_care(tx, gateway, found, fence, actor=arrived.client) is not None:
+        return None
     judged = judge(tx, gateway, found, is_strict=arrived.is_strict)
     decision = keep_judgement(tx, gateway, judged, about(found, None, fence, actor=arrived.client))
     send_on(tx, gateway, found, judged, decision, actor=arrived.client)
@@ -318,9 +322,9 @@ def _hold(tx: Transaction, gateway: Gateway, found: Found, code: str, *, actor: 
 def _close(
     tx: Transaction, gateway: Gateway, present: Referral, new: Outcome, *, actor: str
 ) -> Referral:
-    """A provider that says no more ends the referral here, too."""
+    """A provider that says no more ends the referral here, too; what goes back to it does not."""
     del gateway
-    if not new.closes or present.state is not ReferralState.DELIVERED:
+    if not new.closes or is_returned(new) or present.state is not ReferralState.DELIVERED:
         return present
     because = f"{CLOSED_BY_PROVIDER}.{new.kind}".upper()
     closed = replace(present, state=ReferralState.CLOSED, closed_because=because)

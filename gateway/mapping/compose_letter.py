@@ -79,6 +79,30 @@ def compose(
     patient = patient_of(referral)
     if permitted.interaction is Interaction.UPDATE_RECORD:
         return write_record(_record(envelope, patient, outcome), permitted)
+    files = papers_of(envelope, patient, outcome)
+    letter = PracticeLetter(
+        delivery_id=envelope.letter.id,
+        patient=patient,
+        sender=_sender(envelope),
+        practice=LetterOrganisation(ods=envelope.practice.ods, name=envelope.practice.name),
+        title=files[0].title,
+        document_type=_type_of(outcome),
+        care_setting=_SETTING,
+        created=envelope.outcome.received_at,
+        mailbox=envelope.endpoint.parameters["mailbox"],
+        attachments=files,
+    )
+    return write_letter(letter, permitted)
+
+
+def papers_of(
+    envelope: Envelope, patient: LetterPatient, outcome: JsonObject
+) -> tuple[LetterAttachment, ...]:
+    """Write the document that people read; then come the files that were sent with it.
+
+    Raises:
+        InvalidMessageError: what was sent cannot be written so.
+    """
     document = render_content(
         outcome,
         Person(
@@ -90,19 +114,7 @@ def compose(
     )
     title = one_line(document.title)[:_MOST_TITLE]
     own = LetterAttachment(title=title, media_type=AttachmentType.PDF, content=write_pdf(document))
-    letter = PracticeLetter(
-        delivery_id=envelope.letter.id,
-        patient=patient,
-        sender=_sender(envelope),
-        practice=LetterOrganisation(ods=envelope.practice.ods, name=envelope.practice.name),
-        title=title,
-        document_type=_type_of(outcome),
-        care_setting=_SETTING,
-        created=envelope.outcome.received_at,
-        mailbox=envelope.endpoint.parameters["mailbox"],
-        attachments=(own, *files_of(outcome))[:MOST_ATTACHMENTS],
-    )
-    return write_letter(letter, permitted)
+    return (own, *files_of(outcome))[:MOST_ATTACHMENTS]
 
 
 def patient_of(referral: JsonObject) -> LetterPatient:
@@ -129,8 +141,8 @@ def patient_of(referral: JsonObject) -> LetterPatient:
         born = None
     if number is None or born is None or not family or not given:
         text = (
-            "MESH finds a practice by NHS number, whole date of birth and names, and the referral"
-            " lacks one of them: bring the document another way."
+            "A document for a practice names its person by NHS number, whole date of birth and"
+            " names, and the referral lacks one of them: bring the document another way."
         )
         raise InvalidMessageError(
             Fault(code=IssueCode.REQUIRED, expression=where, diagnostics=text)

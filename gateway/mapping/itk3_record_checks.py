@@ -32,6 +32,8 @@ _BUNDLES: Final = frozenset({"document", "collection"})
 _OF_BUNDLE: Final = frozenset(
     {"resourceType", "id", "meta", "identifier", "type", "timestamp", "entry"}
 )
+_OF_IDENTIFIER: Final = frozenset({"use", "system", "value", "period"})
+_OF_META: Final = frozenset({"id", "versionId", "lastUpdated", "source", "profile"})
 _OF_ENTRY: Final = frozenset({"fullUrl", "resource"})
 _ONE: Final = ("Composition", "Encounter", "Patient")
 _SOME: Final = ("Organization", "Practitioner", "PractitionerRole", "ClinicalImpression")
@@ -77,9 +79,9 @@ def take_apart(tree: JsonObject) -> Taken:
 def _of_bundle(tree: JsonObject) -> Iterator[Fault]:
     for key in sorted(set(tree) - _OF_BUNDLE):
         yield _no_place(f"Bundle.{key.removeprefix('_')}")
-    for key in ("security", "tag"):
-        if key in (child(tree, "meta") or {}):
-            yield _no_place(f"Bundle.meta.{key}")
+    for name, known in (("identifier", _OF_IDENTIFIER), ("meta", _OF_META)):
+        for key in sorted(set(child(tree, name) or {}) - known):
+            yield _no_place(f"Bundle.{name}.{key.removeprefix('_')}")
     for place, entry in enumerate(objects(tree, "entry")):
         for key in sorted(set(entry) - _OF_ENTRY):
             yield _no_place(f"Bundle.entry[{place}].{key.removeprefix('_')}")

@@ -13,12 +13,12 @@ from gateway.referral.identifiers import DecisionId, DeliveryId, OutcomeId
 from gateway.referral.lifecycle import DeliveryState, Reached
 from gateway.referral.model import Delivery
 
-FALLBACK = "fallback"
-"""In the place of an interaction: the practice reads it here, or a person brings it."""
-
 
 class LetterState(StrEnum):
-    """How far a letter has come, as far as anybody said."""
+    """How far a letter has come, as far as anybody said.
+
+    COLLECTED: the practice's system has it, fetched or handed over; whether it read it, nobody said.
+    """
 
     WAITS = "waits"
     SENT = "sent"
@@ -33,11 +33,12 @@ class LetterState(StrEnum):
 class Letter:
     """What one letter brings, and what was said of it.
 
-    `interaction` is a GP Connect workflow, or FALLBACK. `row` is the write guard's that let it.
+    `interaction` is a GP Connect workflow, or FHIR_DOCUMENT. `row` is the write guard's that let it.
     `decision` queued it, and is named in the document; `payload_sha256` is of the bytes that left.
     `number` is the version of the document, `replaces` the letter that brought the one before.
     `infrastructure` and `business` are codes of ITK3, `returned` why it came back. `answer_due`:
-    when an answer is missed; None: none is awaited.
+    when an answer is missed; None: none is awaited. `answered_at` without a code: the practice's
+    own server took it, and says no more.
     """
 
     id: DeliveryId
@@ -68,5 +69,6 @@ def state_of(letter: Letter, delivery: Delivery) -> LetterState:
         return LetterState.WAITS
     if delivery.state is not DeliveryState.DELIVERED:
         return LetterState.NOT_SENT
-    was_collected = delivery.reached not in (None, Reached.ACCEPTED)
+    is_theirs = delivery.reached not in (None, Reached.ACCEPTED)
+    was_collected = is_theirs or letter.answered_at is not None
     return LetterState.COLLECTED if was_collected else LetterState.SENT

@@ -14,7 +14,7 @@ from gateway.store.engine import without_time_limit
 if TYPE_CHECKING:
     from alembic.config import Config
 
-NEWEST = "0007"
+NEWEST = "0008"
 """The revision that this version needs: the newest of `migrations/versions`."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -3,7 +3,7 @@
 A sealed column is AES-256-GCM under a key of its own row, itself wrapped by a
 key-encryption key that is not in the database; `lookup` columns are keyed hashes. The tables
 of the ledger: `tables_ledger.py`; of the feeds: `tables_feeds.py`; of outcomes:
-`tables_outcomes.py`; of reports: `tables_reports.py`.
+`tables_outcomes.py`; of reports: `tables_reports.py`; of shared care: `tables_shared_care.py`.
 """
 
 from sqlalchemy import (
@@ -27,6 +27,7 @@ from gateway.store import (
     tables_ledger,
     tables_outcomes,
     tables_reports,
+    tables_shared_care,
 )
 from gateway.store.columns import CODE, HANDLE, ODS, SHA256_HEX, UUID
 from gateway.store.types import Instant
@@ -40,6 +41,8 @@ OUTCOMES = (tables_outcomes.outcome, tables_outcomes.letter, tables_outcomes.rem
 """Likewise those of the way back."""
 REPORTS = (tables_reports.report_copy, tables_reports.report_event)
 """Likewise those of reports."""
+SHARED_CARE = (tables_shared_care.shared_care_agreement,)
+"""Likewise those of shared care."""
 
 directory_record = Table(
     "directory_record",

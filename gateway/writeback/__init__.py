@@ -14,7 +14,7 @@ what it says reaches the practice as a document. Content is judged by what it ho
     pdf, markup     the same, of PDF and of HTML
     allowed         which kinds of sender may write codes for which services
     learned         how the switch for coded writes stands, and how that became known
-    interactions    the GP Connect messages that can be made at all
+    interactions    the messages to practices that can be made at all
     report_gate     when a copy of a report may leave, for each of its recipients
     employer_copy   what an employer may read of a report: built from a declared list
     employer_minimum, employer_note   that list, and the one text of a provider's that may pass

@@ -19,7 +19,7 @@ from typing import Final
 from gateway.errors import Fault, IssueCode, Severity
 from gateway.referral.json import JsonObject, string
 from gateway.writeback.markup import DOCUMENT_TAGS, Hidden, read_markup
-from gateway.writeback.pdf import read_pdf
+from gateway.writeback.pdf import PdfFound, read_pdf
 
 MAX_BYTES: Final = 5_000_000
 """Bytes of a whole message. Source: ITK3 20015, "recommended maximum size limit is 5MB"."""
@@ -93,7 +93,8 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-_READABLE: Final = frozenset({Kind.PDF, Kind.TEXT, Kind.HTML})
+_SEEN: Final = frozenset({Kind.PDF, Kind.JPEG, Kind.PNG, Kind.TIFF})
+"""What is shown to a person, and may hold data behind that."""
 _MAGIC: Final = (
     (b"%PDF-", Kind.PDF),
     (b"\xff\xd8\xff", Kind.JPEG),
@@ -107,6 +108,7 @@ _DATA_INSIDE: Final = re.compile(
     r"|<(?:\w+:)?ClinicalDocument|[\r\n]MSH\|",
     re.IGNORECASE,
 )
+_DATA_IN_BYTES: Final = re.compile(_DATA_INSIDE.pattern.encode(), re.IGNORECASE)
 _PROLOG: Final = re.compile(
     r"\A\s*(?:<\?xml[^>]*>\s*|<!--[^>]*-->\s*|<!doctype\s+html[^>]*>\s*)*", re.IGNORECASE
 )
@@ -180,9 +182,9 @@ def inspect(attachment: JsonObject, at: str) -> Inspected:
     kind, declared = sniff(data), _declared(attachment)
     faults = [*_hash_faults(attachment, data, at), *_type_faults(kind, declared, at)]
     hides, shows = kind is Kind.DATA, kind in {Kind.PDF, Kind.TEXT}
-    if kind is Kind.PDF:
-        faults += _pdf_faults(data, at)
-        hides = _DATA_INSIDE.search(data.decode("latin-1")) is not None
+    if kind in _SEEN:
+        hides, behind = _look_behind(kind, data, at)
+        faults += behind
     elif Kind.HTML in {kind, declared}:
         found, shows = read_markup(_text_of(data) or "", DOCUMENT_TAGS)
         faults += html_faults(found, at)
@@ -257,8 +259,27 @@ def _type_faults(kind: Kind, declared: str | None, at: str) -> list[PartFault]:
     ]
 
 
-def _pdf_faults(data: bytes, at: str) -> list[PartFault]:
-    found = read_pdf(data)
+def _look_behind(kind: Kind, data: bytes, at: str) -> tuple[bool, list[PartFault]]:
+    """Say whether what is shown to a person holds data behind that, and all that is wrong so."""
+    if kind is Kind.PDF:
+        found = read_pdf(data, _DATA_IN_BYTES)
+        hides, faults = found.is_marked, _pdf_faults(found, at)
+    else:
+        hides, faults = _DATA_IN_BYTES.search(data) is not None, []
+    return hides, [*faults, _data_behind(at)] if hides else faults
+
+
+def _data_behind(at: str) -> PartFault:
+    """Say that data stands behind what a person sees; it would go to the practice with the file."""
+    return _refuse(
+        FaultCode.HIDDEN_DATA,
+        at,
+        "The file holds data for a machine beside what a person sees.",
+        "Print it to a new PDF, or save the picture anew without its metadata.",
+    )
+
+
+def _pdf_faults(found: PdfFound, at: str) -> list[PartFault]:
     faults = []
     if found.active:
         names = ", ".join(f"/{name}" for name in sorted(found.active))

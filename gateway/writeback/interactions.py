@@ -1,4 +1,4 @@
-"""The GP Connect messages that this gateway can make at all.
+"""The messages to practices that this gateway can make at all.
 
 What enters: a ruling of the write guard. What leaves: a Permitted, which nobody else can make;
 whoever builds a message takes one. A message that is not on this list cannot be named. Sources:
@@ -8,6 +8,7 @@ Not checked: that the bytes made from a Permitted are of the outcome that the ru
 the walk keeps them together.
 """
 
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,27 +26,55 @@ REPLACED_WITHIN: Final = timedelta(hours=24)
 
 
 class Interaction(StrEnum):
-    """What can be sent to a practice by GP Connect. The value is the MESH workflow id."""
+    """What can be sent to a practice. The value is the MESH workflow id, if it goes by GP Connect.
+
+    FHIR_DOCUMENT goes to the practice's own FHIR server: no workflow, no code, no later answer.
+    """
 
     UPDATE_RECORD = "GPCONNECT_UPDATE_RECORD"
     SEND_DOCUMENT = "GPCONNECT_SEND_DOCUMENT"
     CONSULTATION_REPORT = "GPFED_CONSULT_REPORT"
+    FHIR_DOCUMENT = "FHIR_DOCUMENT"
 
     @property
     def acknowledgement(self) -> str:
-        """Return the workflow id of its answers."""
+        """Return the workflow id of its answers.
+
+        Raises:
+            IllegalMoveError: it goes by no workflow.
+        """
+        self._check_gp_connect()
         return f"{self.value}_ACK"
 
     @property
     def event(self) -> str:
-        """Return the ITK-MessageEvent-2 code of its message."""
+        """Return the ITK-MessageEvent-2 code of its message.
+
+        Raises:
+            IllegalMoveError: it is no message of ITK3.
+        """
+        self._check_gp_connect()
         return "ITK014M" if self is Interaction.UPDATE_RECORD else "ITK007C"
 
     @property
     def route(self) -> Route:
         """Return the route of a ruling under which it may be made."""
-        is_codes = self is Interaction.UPDATE_RECORD
-        return Route.UPDATE_RECORD if is_codes else Route.SEND_DOCUMENT
+        return _ROUTES[self]
+
+    def _check_gp_connect(self) -> None:
+        if self is Interaction.FHIR_DOCUMENT:
+            raise IllegalMoveError(
+                "a document for a practice's own FHIR server goes by no workflow of GP Connect,"
+                " and its transaction-response is all that is answered"
+            )
+
+
+_ROUTES: Final[Mapping[Interaction, Route]] = {
+    Interaction.UPDATE_RECORD: Route.UPDATE_RECORD,
+    Interaction.SEND_DOCUMENT: Route.SEND_DOCUMENT,
+    Interaction.CONSULTATION_REPORT: Route.SEND_DOCUMENT,
+    Interaction.FHIR_DOCUMENT: Route.FALLBACK,
+}
 
 
 ANSWER_EVENT: Final = "ITK008M"
@@ -108,7 +137,7 @@ _KEY: Final = object()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permitted:
-    """Leave to make one GP Connect message. Only `permit` makes it.
+    """Leave to make one message to a practice. Only `permit` makes it.
 
     Raises:
         ValueError: somebody else tries to.

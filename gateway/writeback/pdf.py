@@ -45,27 +45,32 @@ _DICTIONARY_REACH: Final = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PdfFound:
-    """The active parts of a PDF by name, and why it could not be read to its end, if so."""
+    """The active parts of a PDF by name, and why it could not be read to its end, if so.
+
+    `is_marked`: somewhere in it stands what was looked for besides.
+    """
 
     active: frozenset[str]
     unread: str | None = None
+    is_marked: bool = False
 
 
-def read_pdf(data: bytes) -> PdfFound:
-    """Look for active parts in a PDF and in its streams."""
-    plain = _unescape(data)
+def read_pdf(data: bytes, marks: re.Pattern[bytes]) -> PdfFound:
+    """Look for active parts in a PDF and in its streams, and for marks of the caller's."""
+    plain, is_marked = _unescape(data), marks.search(data) is not None
     if _ENCRYPTED.search(plain):
-        return PdfFound(active=_names(plain), unread="it is encrypted")
+        return PdfFound(active=_names(plain), unread="it is encrypted", is_marked=is_marked)
     active, total, unread = set(_names(plain)), 0, None
     for count, (opaque, inflated) in enumerate(_streams(data)):
         total += len(inflated)
         active |= _names(_unescape(inflated))
+        is_marked = is_marked or marks.search(inflated) is not None
         if opaque:
             unread = "a stream of objects is packed in a way that is not read here"
         if total > MAX_INFLATED or count >= MAX_STREAMS:
             unread = "its streams are more, or inflate to more, than is read here"
             break
-    return PdfFound(active=frozenset(active), unread=unread)
+    return PdfFound(active=frozenset(active), unread=unread, is_marked=is_marked)
 
 
 def _unescape(data: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 FLOORS: Mapping[str, float] = {
     "gateway/consent/": 100,
     "gateway/ledger/": 100,
+    "gateway/writeback/": 100,
     "gateway/referral/lifecycle.py": 100,
     "gateway/inbound/answers.py": 100,
     "gateway/": 90,

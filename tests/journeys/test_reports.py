@@ -13,7 +13,7 @@ from sqlalchemy import select
 from gateway.journey.check_ledger import check_ledger
 from gateway.journey.erase import Authority, erase_subject
 from gateway.journey.reconcile import reconcile
-from gateway.journey.report_facts import refused_since
+from gateway.referral.outcome import Standing
 from gateway.store import outcomes
 from gateway.store.tables import metadata
 from tests.builders.evidence import entries, referral, work
@@ -527,21 +527,19 @@ def test_what_a_person_is_to_look_at_is_not_copied(
 
 
 def test_what_the_person_said_since_counts_for_the_letter_of_a_copy(house: House) -> None:
-    with_letters(house)
+    mesh = with_letters(house)
     own, task = reported(house)
     consent = register(house, to_register(to=PRACTICE))
     (copy,) = copies(house, task, ("gp", None))
     do(house, copy, "answer", version=1, answer="declines-sight")
     do(house, copy, "release", version=1)
-    assert asked_again(house, own) is None
     withdraw(house, consent)
-    assert asked_again(house, own) == "CONSENT_WITHDRAWN"
-
-
-def asked_again(house: House, own: str) -> str | None:
-    """Ask as the letter leaves; the code of a refusal."""
-    present = referral(house, own)
-    with house.gateway.store.transaction(house.clock()) as tx:
-        (outcome,) = outcomes.of_referral(tx, present.id)
-        refusal = refused_since(tx, house.gateway, outcome.id, present)
-    return refusal.verdict.code if refusal else None
+    work(house)
+    assert mesh.sent == []
+    with house.gateway.store.reading() as view:
+        (outcome,) = outcomes.of_referral(view, referral(house, own).id)
+    assert (outcome.standing, outcome.code) == (Standing.HELD, "CONSENT_WITHDRAWN")
+    assert house.get(f"/DocumentReference/{outcome.id}").status_code == 404
+    (waits,) = entries(house, "reminder.opened")[-1:]
+    assert waits["code"] == "OUTCOME_HELD"
+    assert is_sound(house)

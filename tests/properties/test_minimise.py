@@ -280,9 +280,9 @@ def _sow(resource: Tree) -> None:
         resource["note"] = [{"text": "CANARY"}]
 
 
-def test_every_role_has_a_minimum_and_only_care_gets_all() -> None:
+def test_every_role_has_a_minimum_and_only_direct_care_gets_all() -> None:
     whole = {role for role in ProviderRole if MINIMUM.share(role, "FamilyMemberHistory")}
-    assert whole == {ProviderRole.CARE_PROVIDER}
+    assert whole == {ProviderRole.CARE_PROVIDER, ProviderRole.COMMUNITY_PHARMACY}
 
 
 def test_the_bytes_that_are_decided_on_are_those_of_the_message_as_it_leaves() -> None:

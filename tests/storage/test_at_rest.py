@@ -48,6 +48,7 @@ from tests.builders.returning import (
     told,
     with_letters,
 )
+from tests.builders.shared_care import agree, say_room
 from tests.builders.signed import SIGNER
 from tests.builders.subscribers import subscribed
 from tests.builders.witnesses import grow, near, notary_of
@@ -100,6 +101,8 @@ def outcomes_of_the_canary(house: House) -> None:
     do(house, copy, "answer", version=1, answer="asks-sight")
     do(house, copy, "shown", version=1)
     do(house, copy, "answer", version=1, answer="attaches-statement", statement=FREE_TEXT)
+    agree(house)
+    say_room(house)
     with house.gateway.store.transaction(house.clock.now) as tx:
         coding.add(
             tx,

@@ -174,7 +174,9 @@ def test_a_neighbour_that_the_operator_named_is_taken(door: House) -> None:
     assert post(door, a_subscription("https://oh.example/x")).status_code == 400
 
 
-def test_an_organisation_without_a_service_that_is_no_practice_has_nothing_to_be_told(door: House) -> None:
+def test_an_organisation_without_a_service_that_is_no_practice_has_nothing_to_be_told(
+    door: House,
+) -> None:
     services = door.directory["services"]
     door.apply(services=[])
     answer = post(door, a_subscription())

@@ -307,6 +307,14 @@ BAD: dict[str, tuple[Change, str, str]] = {
     "a message": (lambda t: t.update(type="message"), "Bundle", "send one, or a document"),
     "no Bundle": (lambda t: t.update(resourceType="Task"), "Task", "made of a Bundle"),
     "links": (lambda t: t.update(link=[{"url": CANARY}]), "Bundle.link", "no place"),
+    "a code within the name of the whole": (
+        lambda t: t["identifier"].update(extension=[{"valueCoding": {"code": CANARY}}]),
+        "Bundle.identifier.extension", "no place",
+    ),
+    "a code beside the label of the whole": (
+        lambda t: t.update(meta={"extension": [{"valueCoding": {"code": CANARY}}]}),
+        "Bundle.meta.extension", "no place",
+    ),
     "a label on the whole": (
         lambda t: t.update(meta={"security": [{"code": "R"}]}), "Bundle.meta.security", "no place",
     ),

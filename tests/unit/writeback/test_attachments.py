@@ -115,8 +115,29 @@ def test_data_for_a_machine_is_codes_whatever_it_says_that_it_is(type_: str | No
     assert codes(inspected) == ([FaultCode.TYPE_DIFFERS] if lies else [])
 
 
-def test_a_pdf_with_fhir_behind_its_end_hides_codes() -> None:
-    assert look(PDF + b'\n{"resourceType":"Observation"}').hides_codes
+DATA = b'\n{"resourceType":"Observation"}'
+PNG, JPEG, TIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        PDF + DATA,
+        PDF + b"1 0 obj <</Filter /FlateDecode>> stream\n" + zlib.compress(DATA) + b"\nendstream",
+        PDF + b"/Encrypt 5 0 R" + DATA,
+        PDF + b'<x xmlns="http://hl7.org/fhir"/>',
+        PNG + DATA,
+        JPEG + b"<ClinicalDocument/>",
+        TIFF + b"\rMSH|^~\\&|",
+    ],
+)
+def test_data_behind_what_a_person_sees_is_codes_and_is_refused(file: bytes) -> None:
+    inspected = look(file)
+    assert inspected.hides_codes
+    assert not inspected.is_readable
+    assert FaultCode.HIDDEN_DATA in codes(inspected)
+    (fault,) = [each for each in inspected.faults if each.code is FaultCode.HIDDEN_DATA]
+    assert fault.bearing is Bearing.REFUSE
 
 
 @pytest.mark.parametrize(

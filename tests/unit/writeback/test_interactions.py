@@ -49,7 +49,9 @@ def test_a_message_is_made_only_by_the_route_of_its_ruling(
     ruling: Ruling, interaction: Interaction
 ) -> None:
     is_codes = interaction is Interaction.UPDATE_RECORD
-    if (ruling is CODES and is_codes) or (ruling is LETTER and not is_codes):
+    is_own = interaction is Interaction.FHIR_DOCUMENT
+    by_letter = ruling is LETTER and not is_codes and not is_own
+    if (ruling is CODES and is_codes) or by_letter or (ruling is FALLBACK and is_own):
         leave = permit(ruling, interaction, FIRST)
         assert (leave.row, leave.recipient_type) == (ruling.row, RecipientType.FI)
         assert (leave.interaction, leave.version) == (interaction, FIRST)
@@ -75,13 +77,21 @@ def test_nobody_else_makes_leave_to_send() -> None:
 
 
 def test_the_interactions_are_those_of_gp_connect() -> None:
-    assert {(each.value, each.acknowledgement, each.event) for each in Interaction} == {
+    by_mesh = set(Interaction) - {Interaction.FHIR_DOCUMENT}
+    assert {(each.value, each.acknowledgement, each.event) for each in by_mesh} == {
         ("GPCONNECT_UPDATE_RECORD", "GPCONNECT_UPDATE_RECORD_ACK", "ITK014M"),
         ("GPCONNECT_SEND_DOCUMENT", "GPCONNECT_SEND_DOCUMENT_ACK", "ITK007C"),
         ("GPFED_CONSULT_REPORT", "GPFED_CONSULT_REPORT_ACK", "ITK007C"),
     }
     assert ANSWER_EVENT == "ITK008M"
     assert datetime(1967, 1, 26, tzinfo=UTC).strftime(BIRTH_DATE_IN_MAILBOX) == "19670126"
+
+
+def test_a_document_for_a_practices_own_server_has_no_event_and_no_later_answer() -> None:
+    with pytest.raises(IllegalMoveError, match="no workflow of GP Connect"):
+        _ = Interaction.FHIR_DOCUMENT.event
+    with pytest.raises(IllegalMoveError, match="transaction-response is all"):
+        _ = Interaction.FHIR_DOCUMENT.acknowledgement
 
 
 def test_a_replacement_is_the_next_version_and_names_the_one_before() -> None:
