@@ -80,13 +80,14 @@ def allowed(case: Case) -> Most:
     if case.objection in (Objection.WITHHOLD, Objection.SENSITIVE) or case.is_marked:
         return Most.NOTHING
     is_approved = case.sender == "community-pharmacy" and case.service in APPROVED
-    if case.is_record and is_approved and case.is_on and case.write_back.effect == "PERMIT":
+    takes_codes = case.has_workflow and case.is_on and case.write_back.effect == "PERMIT"
+    if case.is_record and is_approved and takes_codes:
         return Most.CODES
     is_refused = case.is_record and not is_approved and case.is_strict
     is_shut = case.is_employer_facing or not (
         case.has_agreement or case.sender == "practice-itself"
     )
-    if not case.has_workflow or is_refused or case.write_document.effect != "PERMIT":
+    if is_refused or case.write_document.effect != "PERMIT":
         return Most.NOTHING
     return Most.NOTHING if is_shut and not case.asks else Most.DOCUMENT
 

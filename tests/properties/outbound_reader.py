@@ -1,7 +1,7 @@
 """Reads the bytes of a message to a practice, and tells every code that a machine could file.
 
 It knows the standard and nothing of the gateway. What enters: the XML of an ITK3 message, FHIR
-STU3. What leaves: a Reading: which message it says it is, and each finding in a plain word.
+STU3, or the JSON that a practice's own server takes. What leaves: a Reading: which message it says it is, and each finding in a plain word.
 
 A coding is an element that has a `code`, or one that is called as FHIR calls codings. In a Send
 Document message codings have four places, PLACES below; one anywhere else is a finding, as are a
@@ -14,10 +14,12 @@ FHIR 3.0.2, datatypes and binary; SNOMED International, SCTID check digit (Verho
 
 import base64
 import binascii
+import json
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree as ET
 
 FHIR = "{http://hl7.org/fhir}"
@@ -124,6 +126,64 @@ def read_outbound(body: bytes) -> Reading:
     )
 
 
+SERVER_TYPES = {"Bundle", "DocumentReference", "Binary"}
+SERVER_CODINGS = {("DocumentReference.type.coding", SNOMED)}
+"""What a practice's own FHIR server is sent: FHIR R4, a document and its files, and the one coding
+that says what kind of document it is."""
+
+
+def read_for_server(body: bytes) -> Reading:
+    """Read one FHIR R4 transaction, JSON, for a practice's own server.
+
+    Raises:
+        ValueError: it is no such transaction.
+    """
+    tree = json.loads(body)
+    if (tree.get("resourceType"), tree.get("type")) != ("Bundle", "transaction"):
+        msg = "not one transaction"
+        raise ValueError(msg)
+    nodes = list(_nodes(tree, "Bundle"))
+    codings = [
+        Coding(place, node.get("system"), str(node["code"]))
+        for node, place in nodes
+        if "code" in node and "target" not in node
+    ]
+    findings = [
+        f"a coding at {each.place}"
+        for each in codings
+        if (each.place, each.system) not in SERVER_CODINGS
+    ]
+    for node, place in nodes:
+        kind = node.get("resourceType")
+        if kind is not None and kind not in SERVER_TYPES:
+            findings.append(f"{kind} is no resource of such a message")
+        for name, value in node.items():
+            if name in ("extension", "modifierExtension", "contained", "text", "div"):
+                findings.append(f"a part in a part at {place}.{name}")
+            if isinstance(value, str) and is_sctid(value) and name != "code":
+                findings.append(f"a SNOMED CT identifier at {place}.{name}")
+        if kind == "Binary":
+            findings += _of_file(node.get("contentType", ""), node.get("data", ""))
+    return Reading(
+        is_record=False,
+        findings=tuple(findings),
+        codings=tuple(codings),
+        types=frozenset(str(n["resourceType"]) for n, _ in nodes if "resourceType" in n),
+    )
+
+
+def _nodes(node: Any, place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each object with its way from the resource that holds it."""
+    if isinstance(node, list):
+        for each in node:
+            yield from _nodes(each, place)
+    elif isinstance(node, dict):
+        here = str(node.get("resourceType", place))
+        yield node, here
+        for name, value in node.items():
+            yield from _nodes(value, f"{here}.{name}")
+
+
 def _is_clinical(system: str | None) -> bool:
     return system is not None and any(
         each in system for each in ("snomed", "dmd.nhs.uk", "loinc", "read.info", "icd-10")
@@ -203,8 +263,12 @@ def _of_extension(element: ET.Element, place: str) -> Iterator[str]:
 
 def _of_binary(binary: ET.Element) -> Iterator[str]:
     kind = _value(binary.find(f"{FHIR}contentType")) or ""
+    yield from _of_file(kind, _value(binary.find(f"{FHIR}content")) or "")
+
+
+def _of_file(kind: str, encoded: str) -> Iterator[str]:
     try:
-        content = base64.b64decode(_value(binary.find(f"{FHIR}content")) or "", validate=True)
+        content = base64.b64decode(encoded, validate=True)
     except binascii.Error:
         yield "an attachment that is not base64"
         return

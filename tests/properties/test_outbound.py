@@ -5,6 +5,7 @@ message is written. Then a reader that knows the standard and nothing of the gat
 bytes. What may leave is told from how the outcome was made, by a second reading of the table.
 """
 
+import json
 import random
 import re
 import time
@@ -21,6 +22,7 @@ from gateway.errors import MessageError
 from gateway.journey.onward import service_code
 from gateway.mapping.compose_letter import Envelope, compose
 from gateway.mapping.itk3 import PracticeMessage
+from gateway.mapping.practice_document import write_document
 from gateway.mapping.readable_content import can_be_read
 from gateway.referral.directory import Endpoint, Practice, Provider, ProviderRole, Transport
 from gateway.referral.identifiers import (
@@ -60,7 +62,7 @@ from tests.properties.outbound_cases import (
     cases,
     open_case,
 )
-from tests.properties.outbound_reader import read_outbound
+from tests.properties.outbound_reader import read_for_server, read_outbound
 
 LETTER = DeliveryId("88888888-8888-4888-8888-888888888888")
 PERMIT = RuleAnswer(RuleEffect.PERMIT, "PERMITTED")
@@ -89,6 +91,7 @@ class Gateway:
     guard: Callable[[Proposal], Ruling] = rule
     stand: Callable[[Case], Position] = as_said
     write: Callable[..., Any] = compose
+    write_for_server: Callable[..., bytes] = write_document
 
 
 def rulings(case: Case, gateway: Gateway) -> list[Ruling]:
@@ -99,15 +102,17 @@ def rulings(case: Case, gateway: Gateway) -> list[Ruling]:
         return []
     return [
         gateway.guard(proposed(case, content, gateway, answer))
-        for answer in (case.write_back, DENY)
+        for answer in (case.write_back if case.has_workflow else DENY, DENY)
     ]
 
 
 def sent(case: Case, gateway: Gateway = Gateway()) -> list[bytes]:
     """Bring one outcome on, as the walk does; return the bytes that leave."""
     for ruling in rulings(case, gateway):
-        if ruling.route in (Route.NONE, Route.FALLBACK):
+        if ruling.route is Route.NONE:
             return []
+        if ruling.route is Route.FALLBACK:
+            return for_server(case, gateway, ruling)
         is_codes = ruling.route is Route.UPDATE_RECORD
         interaction = Interaction.UPDATE_RECORD if is_codes else case.interaction
         leave = permit(ruling, interaction, DocumentVersion(identifier=LETTER))
@@ -122,6 +127,21 @@ def sent(case: Case, gateway: Gateway = Gateway()) -> list[bytes]:
             continue  # what cannot be written as codes goes as a document
         return [message.body]
     return []
+
+
+def for_server(case: Case, gateway: Gateway, ruling: Ruling) -> list[bytes]:
+    """Write what a practice without GP Connect has on its own FHIR server."""
+    leave = permit(ruling, Interaction.FHIR_DOCUMENT, DocumentVersion(identifier=LETTER))
+    try:
+        body = gateway.write_for_server(
+            envelope(ruling, Interaction.FHIR_DOCUMENT),
+            outcome=case.tree,
+            referral=PEOPLE,
+            permitted=leave,
+        )
+    except MessageError:
+        return []
+    return [body]
 
 
 def proposed(case: Case, content: Content, gateway: Gateway, write_back: RuleAnswer) -> Proposal:
@@ -177,7 +197,7 @@ def breaches(case: Case, gateway: Gateway = Gateway()) -> list[str]:
     most = allowed(case)
     found: list[str] = []
     for body in sent(case, gateway):
-        reading = read_outbound(body)
+        reading = (read_for_server if body.startswith(b"{") else read_outbound)(body)
         found += reading.findings
         if most is Most.NOTHING:
             found.append("something leaves, and nothing may")
@@ -238,7 +258,8 @@ def found_by(gateway: Gateway, *, seed: int = 0, most: int = 1500) -> Case | Non
 def is_other(case: Case, gateway: Gateway) -> bool:
     """Whether it is worth writing: a broken guard shows where it rules otherwise."""
     whole = Gateway()
-    writes_otherwise = gateway == whole or gateway.write is not whole.write
+    wrote = (gateway.write, gateway.write_for_server)
+    writes_otherwise = gateway == whole or wrote != (whole.write, whole.write_for_server)
     return writes_otherwise or rulings(case, gateway) != rulings(case, whole)
 
 
@@ -277,6 +298,19 @@ def adds_what_it_read(envelope: Envelope, **more: Any) -> PracticeMessage:
     return replace(message, body=body)
 
 
+def adds_what_it_read_for_a_server(envelope: Envelope, **more: Any) -> bytes:
+    tree = json.loads(write_document(envelope, **more))
+    tree["entry"].append({"resource": {"resourceType": "Observation", "status": "final"}})
+    return json.dumps(tree).encode()
+
+
+def codes_what_it_says_to_a_server(envelope: Envelope, **more: Any) -> bytes:
+    tree = json.loads(write_document(envelope, **more))
+    coded = {"coding": [{"system": "http://snomed.info/sct", "code": "38341003"}]}
+    tree["entry"][0]["resource"]["context"]["event"] = [coded]
+    return json.dumps(tree).encode()
+
+
 def names_codes_in_titles(envelope: Envelope, **more: Any) -> PracticeMessage:
     message = compose(envelope, **more)
     body = re.sub(rb'<title value="[^"]*"', b'<title value="38341003"', message.body)
@@ -308,6 +342,8 @@ BROKEN = {
     "marks are not seen": Gateway(look=sees_no_mark),
     "files are not looked at": Gateway(look=looks_at_no_file),
     "an entry behind the document": Gateway(write=adds_what_it_read),
+    "an entry for a server": Gateway(write_for_server=adds_what_it_read_for_a_server),
+    "a coded event for a server": Gateway(write_for_server=codes_what_it_says_to_a_server),
     "a code for a title": Gateway(write=names_codes_in_titles),
 }
 
