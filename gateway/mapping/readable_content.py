@@ -6,7 +6,8 @@ Composition's sections first, each with its narrative and the entries that it na
 section names. Must never: leave out a statement, or keep a code as data.
 
 Not shown: who and where (patients, practitioners, organisations and the like are named where they
-are referred to), `meta`, ids, and whom a resource is about, which is said once.
+are referred to), `meta`, ids, and whom a resource is about, which is said once; of the Task that
+answers the referral, what makes it a Task.
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ _UNTOLD: Final = frozenset(
 _UNSHOWN: Final = frozenset(
     "resourceType id meta implicitRules language text contained subject patient for".split()
 )
+_OF_THE_ERRAND: Final = frozenset(
+    "identifier groupIdentifier basedOn partOf intent focus authoredOn lastModified requester"
+    " owner".split()
+)
+"""Of a Task: whose errand it is, and about which referral. The document says that by itself."""
+_TASK_CODES: Final = "http://hl7.org/fhir/CodeSystem/task-code"
 _CONCEPTS: Final = ("code", "vaccineCode", "medicationCodeableConcept", "type")
 _LONGEST_NAME: Final = 120
 """Characters of what a resource is called."""
@@ -91,9 +98,21 @@ def can_be_read(tree: JsonObject) -> bool:
 
 def name_of(resource: JsonObject) -> str:
     """Name a resource as a person would: its kind, and what it is about."""
+    if _is(resource, "Task") and _errand(resource):
+        return "What the provider says"
     kind = words(string(resource, "resourceType") or "resource").capitalize()
     what = _named(resource)
     return _short(one_line(f"{kind}: {what}" if what else kind))
+
+
+def _errand(task: JsonObject) -> frozenset[str]:
+    """Name what makes a Task one; nothing where its code says something else than what to do."""
+    code = child(task, "code") or {}
+    codings = objects(code, "coding")
+    is_plain = all(
+        string(each, "system") == _TASK_CODES and "display" not in each for each in codings
+    )
+    return _OF_THE_ERRAND | {"code"} if is_plain and "text" not in code else frozenset()
 
 
 def _short(text: str) -> str:
@@ -196,7 +215,8 @@ def _tell(resource: JsonObject, telling: _Telling) -> Iterator[Section]:
     if _is(resource, "Binary"):
         yield Section(heading="File", rows=(file_row(resource, telling.names),))
     else:
-        yield _section(name_of(resource), resource, telling, frozenset())
+        unshown = _errand(resource) if _is(resource, "Task") else frozenset[str]()
+        yield _section(name_of(resource), resource, telling, unshown)
 
 
 def _section(

@@ -14,6 +14,7 @@ from typing import Final
 
 from gateway.mapping.readable import Row, one_line
 from gateway.mapping.readable_narrative import narrative_text
+from gateway.referral.identifiers import OWN_BASE
 from gateway.referral.json import Json, JsonObject, child, objects, string
 
 _SYSTEMS: Final[Mapping[str, str]] = {
@@ -24,6 +25,8 @@ _SYSTEMS: Final[Mapping[str, str]] = {
     "http://unitsofmeasure.org": "UCUM",
 }
 _HL7: Final = "http://terminology.hl7.org/CodeSystem/"
+_OURS: Final = f"{OWN_BASE}/CodeSystem/"
+"""Where our own words stand: they need no address beside them."""
 _COMPARATORS: Final = {"<": "less than ", "<=": "at most ", ">=": "at least ", ">": "more than "}
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _CHOICE: Final = re.compile(
@@ -95,6 +98,8 @@ def concept(value: JsonObject, names: Names) -> str:
 def _coding(value: JsonObject, _names: Names) -> str:
     system = string(value, "system")
     named = _SYSTEMS.get(system, system.removeprefix(_HL7)) if system else None
+    if named and named.startswith(_OURS):
+        named = None
     version, code = string(value, "version"), string(value, "code")
     display = string(value, "display")
     of = [named, code if display else None, f"version {version}" if version else None]

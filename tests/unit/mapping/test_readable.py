@@ -188,6 +188,24 @@ def test_a_task_is_told_by_its_words_outputs_and_notes() -> None:
     ]  # fmt: skip
 
 
+def test_what_makes_a_task_one_is_not_told_where_its_code_says_no_more() -> None:
+    plain = {"coding": [{"system": "http://hl7.org/fhir/CodeSystem/task-code", "code": "fulfill"}]}
+    kind = {
+        "system": "https://fhir.referral-gateway.example/CodeSystem/outcome-kind",
+        "code": "report",
+    }
+    task: dict[str, Any] = {
+        "resourceType": "Task", "status": "completed", "intent": "order", "code": plain,
+        "identifier": [{"value": "1"}], "focus": {"reference": "ServiceRequest/1"},
+        "businessStatus": {"coding": [kind]},
+    }  # fmt: skip
+    assert headings(task) == ["What the provider says"]
+    assert rows(task) == ["Status: completed", "Business status: report"]
+    said = task | {"code": plain | {"text": "See to her back"}}
+    assert headings(said) == ["Task: See to her back"]
+    assert "Intent: order" in rows(said)
+
+
 def test_sections_nest_and_are_called_by_title_code_or_nothing() -> None:
     inner = {
         "code": {"text": "Coded"},
