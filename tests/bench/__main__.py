@@ -39,6 +39,7 @@ from tests.bench.rooms import share_of_rooms
 from tests.bench.show_back_door import show_back_door
 from tests.bench.store_facts import FactTimes, fact_times
 from tests.bench.validation import validation_times
+from tests.bench.way_back import way_back_times
 from tests.postgres import started_server
 
 _SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -189,6 +190,13 @@ def _of_deliveries(given: argparse.Namespace, folder: Path, stage: Console) -> M
     }
 
 
+def _of_outcomes(given: argparse.Namespace, folder: Path, stage: Console) -> Mapping[str, Any]:
+    stage.print("the way back …")
+    times = way_back_times(folder, given.repeats)
+    show.way_back(times)
+    return {"way_back_ms": times}
+
+
 @contextmanager
 def _back_door(
     engine: str, folder: Path, names: Mapping[str, str]
@@ -246,6 +254,7 @@ _PARTS: Mapping[str, Callable[[argparse.Namespace, Path, Console], Mapping[str, 
     "decisions": _of_decisions,
     "ledger": _of_ledger,
     "deliveries": _of_deliveries,
+    "outcomes": _of_outcomes,
 }
 
 

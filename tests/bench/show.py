@@ -37,6 +37,16 @@ def requests(disk: Mapping[str, float], loads: Sequence[Load], rooms: Mapping[st
     out.print(shares)
 
 
+def way_back(times: Mapping[str, float]) -> None:
+    """Show how long an outcome takes on its way back."""
+    table = Table(title="An outcome with codes, on its way back: milliseconds, median")
+    for heading in ("part", "ms"):
+        table.add_column(heading, justify="right")
+    for part, spent in times.items():
+        table.add_row(part, f"{spent:.2f}")
+    Console().print(table)
+
+
 def validation(found: Mapping[str, Mapping[str, float]]) -> None:
     """Show how long it takes to say whether a message is right."""
     table = Table(title="Is this message right? Milliseconds, median")
