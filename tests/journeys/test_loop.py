@@ -12,7 +12,7 @@ from gateway.referral.reminder import ReminderCode
 from gateway.store import reminders
 from tests.builders.evidence import entries, id_in, referral, work
 from tests.builders.house import House
-from tests.builders.messages import patient, service_request
+from tests.builders.messages import consent, patient, service_request
 from tests.builders.returning import (
     answer_letter,
     brought,
@@ -154,6 +154,8 @@ def test_nobody_replies_for_another_person_or_practice(house: House) -> None:
     based = [{"reference": f"ServiceRequest/{own}"}]
     other = service_request(basedOn=based, person=patient("9990000026"))
     assert house.post("/ServiceRequest", other).status_code in (201, 202)
-    held = service_request(basedOn=based, consents=[])
-    house.post("/ServiceRequest", held)
+    refused = service_request(basedOn=based, consents=[])
+    assert house.post("/ServiceRequest", refused).status_code == 403
+    held = service_request(basedOn=based, consents=[consent(recipient="RX999")])
+    assert house.post("/ServiceRequest", held).status_code == 202
     assert len(waiting(house, own)) == 1

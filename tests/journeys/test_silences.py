@@ -1,7 +1,8 @@
 """No silence is without a reminder: of a provider, or of a practice's system."""
 
 import logging
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -114,6 +115,24 @@ def test_a_letter_that_is_not_answered_is_noted_once_and_settled_by_a_late_answe
     answer_letter(house, mesh.sent[0].delivery.id, "30001")
     (settled,) = [each for each in of(house, own) if each.code is ReminderCode.LETTER_UNANSWERED]
     assert not settled.is_open
+
+
+def test_an_answer_that_comes_while_silences_are_looked_for_counts(house: House) -> None:
+    mesh = with_letters(house)
+    own, task = brought(house)
+    say(house, task, **report())
+    work(house)
+    house.clock.now += timedelta(hours=25)
+    asked = iter(range(10))
+
+    def clock() -> datetime:
+        if next(asked) == 1:  # the silent ones are found, and none is noted yet
+            answer_letter(house, mesh.sent[0].delivery.id, "30001")
+        return house.clock.now
+
+    notice_silences(replace(house.gateway, clock=clock))
+    assert next(asked) > 1
+    assert of(house, own) == []
 
 
 def test_what_waits_is_listed_and_closed_once(house: House) -> None:
