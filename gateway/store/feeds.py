@@ -50,7 +50,14 @@ _FIRST_SINCE = (
 )
 
 _NAMES = (
-    select(feed_event.c.seq).where(_OF, feed_event.c.delivery == bindparam("of_delivery")).limit(1)
+    select(feed_event.c.seq)
+    .join(delivery, delivery.c.id == feed_event.c.delivery)
+    .where(
+        _OF,
+        feed_event.c.delivery == bindparam("of_delivery"),
+        delivery.c.provider == bindparam("of_subscriber"),
+    )
+    .limit(1)
 )
 
 
@@ -99,7 +106,10 @@ def before(view: Reading | Transaction, subscriber: OdsCode, since: datetime) ->
 
 
 def names(view: Reading | Transaction, subscriber: OdsCode, delivery_id: DeliveryId) -> bool:
-    """Tell whether a provider was ever told of a delivery: then its Task is theirs to see."""
+    """Tell whether a provider was ever told of a delivery of its own: then its Task is theirs.
+
+    A practice is told of its providers' Tasks too; that makes none of them its own to answer.
+    """
     asked = {"of_subscriber": subscriber, "of_delivery": delivery_id}
     return view.connection.execute(_NAMES, asked).first() is not None
 
