@@ -1,5 +1,6 @@
 """A house in which everything has happened that a row and an entry are written for."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,11 @@ def one_in_each_state(house: House) -> States:
 
 
 def live_through_everything(house: House, folder: Path) -> None:
-    """Do all that is recorded, to a house that is new; `folder` is for a witness."""
+    """Do all that is recorded, to a house that is new; `folder` is for a witness.
+
+    Its seconds go by as they are asked for: a withdrawal waits for the lease of a worker that ended.
+    """
+    object.__setattr__(house.gateway, "monotonic", itertools.count(0.0, 1.0).__next__)
     put_in_force(house.gateway)
     assert house.post("/ServiceRequest", service_request(consents=[])).status_code == 403
     house.destination.failures.append(DestinationRefusedError("no"))
