@@ -68,7 +68,7 @@ TABLE: Final = (
         row="2",
         says="REC_UNAVAILABLE is also written REC_SERVICE_UNAVAILABLE.",
         because="The code system has the one, the examples have the other.",
-        normalised="gateway/inbound/answers.py sends the registered one; a destination's"
+        normalised="gateway/fhir/refusals.py sends the registered one; a destination's"
         " answer is judged by its HTTP status in gateway/outbound/fhir_rest.py.",
     ),
     Tolerated(
@@ -172,7 +172,7 @@ TABLE: Final = (
         row="13",
         says="The issue codes of 401 and 406 differ between the guide's pages.",
         because="It is about our answers.",
-        normalised="gateway/inbound/answers.py answers as the table says.",
+        normalised="gateway/fhir/refusals.py answers as the table says.",
     ),
     Tolerated(
         key="software-header",
@@ -226,7 +226,7 @@ TABLE: Final = (
         row="20",
         says="A receiver answers with a code that is the API's own, SEND_ for REC_.",
         because="It is about answers.",
-        normalised="gateway/inbound/answers.py sends REC_; a destination's answer is judged by"
+        normalised="gateway/fhir/refusals.py sends REC_; a destination's answer is judged by"
         " its HTTP status in gateway/outbound/fhir_rest.py.",
     ),
     Tolerated(

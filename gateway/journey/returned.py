@@ -1,10 +1,10 @@
 """What comes back to our MESH mailbox, and what it does to a delivery.
 
 What enters: one message that stood in a mailbox of ours. What leaves: whether it may be
-acknowledged, once what it says is on record: a delivery that MESH could not bring, or that its
-recipient would not have, is refused and its referral held for the operator; one that was
-collected, read or confirmed is noted to have come so far. The same message a second time changes
-nothing. Must never: believe anybody but MESH about what it could not bring, or anybody but the
+acknowledged, once what it says is on record, and what its sender is to be told before: a delivery
+that MESH could not bring, or that its recipient would not have, is refused and its referral held
+for the operator; one that was collected, read or confirmed is noted to have come so far; an outcome
+walks (`returned_outcome`). The same message a second time changes nothing. Must never: believe anybody but MESH about what it could not bring, or anybody but the
 recipient about what it received; or log more of a message than its id.
 
 Source: MESH API, REPORT messages and tracking; ITK3 Response Codes; `mappings/mesh/README.md`.
@@ -30,8 +30,10 @@ from gateway.mapping.mesh import (
     Response,
     answers_to,
     plain_code,
+    plain_name,
     read_response,
 )
+from gateway.mapping.outcome_answer import Reply
 from gateway.referral.directory import Endpoint, Transport
 from gateway.referral.identifiers import DeliveryId
 from gateway.referral.lifecycle import (
@@ -43,6 +45,7 @@ from gateway.referral.lifecycle import (
     ReferralState,
 )
 from gateway.referral.model import Delivery, Hold, Referral
+from gateway.referral.outcome import Outcome
 from gateway.store import deliveries, feeds, letters, referrals
 from gateway.store.directory import DirectoryAsOf
 from gateway.store.engine import Transaction
@@ -59,6 +62,9 @@ class Fate(StrEnum):
 
     ON_RECORD = "on-record"
     """It may be acknowledged: what it says is on record, or was before."""
+    REFUSED = "refused"
+    """It is an outcome that is not taken, which is on record: it may be acknowledged once its
+    sender has been told; who is not told by us, hears of it by MESH, as below."""
     LATER = "later"
     """It is about an attempt that has not ended yet: look again."""
     NOT_UNDERSTOOD = "not-understood"
@@ -82,6 +88,19 @@ class Post:
     body: bytes = field(default=b"", repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of one message, and what its sender is to be told before it is acknowledged.
+
+    `reply` None: nothing. `untold`: an outcome that goes back to its provider with that reply,
+    or, where it cannot be sent, by a person.
+    """
+
+    fate: Fate
+    reply: Reply | None = None
+    untold: Outcome | None = None
+
+
 def mailboxes(gateway: Gateway) -> list[list[Endpoint]]:
     """List our mailboxes, each as the endpoints that name it."""
     with gateway.store.reading() as view:
@@ -94,7 +113,7 @@ def _mailbox(endpoint: Endpoint) -> tuple[str, str]:
     return endpoint.address, endpoint.parameters["mailbox"].upper()
 
 
-def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate:
+def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Taken:
     """Put on record what a message in a mailbox of ours says: an outcome, an answer, a report.
 
     Args:
@@ -103,10 +122,26 @@ def take_in(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate
         gateway: the live objects.
     """
     lanes = [] if post.is_report else outcome_lanes(endpoints, post.sender, post.workflow)
-    if not lanes:
-        return _take_word(post, endpoints, gateway)
-    is_taken = take_outcome(post.id, post.body, lanes, gateway)
-    return Fate.ON_RECORD if is_taken else Fate.NOT_UNDERSTOOD
+    if lanes:
+        taken = take_outcome(post.id, post.body, lanes, gateway)
+        fate = Fate.ON_RECORD if taken.is_on_record else Fate.REFUSED
+        return Taken(fate=fate, reply=taken.reply, untold=taken.untold)
+    fate = _take_word(post, endpoints, gateway)
+    if fate is Fate.NOT_UNDERSTOOD and _is_about_a_reply(post, endpoints):
+        _log.error(
+            "ALERT: what was answered to MESH message %s came back (%s): tell its provider what"
+            " became of its outcome",
+            plain_name(post.local_id),
+            plain_code(post.code),
+        )
+        fate = Fate.ON_RECORD
+    return Taken(fate=fate)
+
+
+def _is_about_a_reply(post: Post, endpoints: Sequence[Endpoint]) -> bool:
+    """Whether MESH reports that it could not bring what we answered to an outcome."""
+    ours = {each.parameters.get("outcome_answers") for each in endpoints} - {None}
+    return post.is_report and post.sender is None and post.workflow in ours
 
 
 def _take_word(post: Post, endpoints: Sequence[Endpoint], gateway: Gateway) -> Fate:

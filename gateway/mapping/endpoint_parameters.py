@@ -38,6 +38,8 @@ def check_parameters(transport: Transport, written: Format, parameters: Mapping[
             raise ValueError(msg)
     if "outcomes" in parameters:
         _check_outcomes(parameters, written)
+    if "outcome_answers" in parameters:
+        _check_outcome_answers(parameters)
 
 
 def _check_outcomes(parameters: Mapping[str, str], written: Format) -> None:
@@ -52,5 +54,23 @@ def _check_outcomes(parameters: Mapping[str, str], written: Format) -> None:
         msg = (
             "parameters.outcomes: in this workflow come the answers to the referral; have"
             " outcomes sent in one of their own"
+        )
+        raise ValueError(msg)
+
+
+def _check_outcome_answers(parameters: Mapping[str, str]) -> None:
+    """Check that what we answer to outcomes cannot be taken for anything else."""
+    named = parameters["outcome_answers"]
+    if "outcomes" not in parameters:
+        msg = "parameters.outcome_answers: say in which workflow outcomes come as well: outcomes"
+        raise ValueError(msg)
+    if not _WORKFLOW.fullmatch(named):
+        msg = "parameters.outcome_answers: the id of a MESH workflow: letters, digits, _ and -"
+        raise ValueError(msg)
+    others = (parameters["outcomes"], parameters["workflow"], f"{parameters['workflow']}{ANSWERS}")
+    if named in others:
+        msg = (
+            "parameters.outcome_answers: in this workflow come referrals, answers to them, or"
+            " outcomes; have outcomes answered in one of their own"
         )
         raise ValueError(msg)

@@ -29,6 +29,7 @@ ANSWERS = "_ACK"
 
 _FHIR = "{http://hl7.org/fhir}"
 _CODE = re.compile(r"[A-Za-z0-9-]{1,16}")
+_NAME = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 _MOST_BYTES = 1024 * 1024
 _SUFFIXES = {"json": ".json", "xml": ".xml"}
 _WORDS = {DeliveryKind.REFERRAL: "Referral", DeliveryKind.RECALL: "Recall of referral"}
@@ -82,6 +83,11 @@ def answers_to(endpoint: Endpoint) -> str:
 def plain_code(code: str | None) -> str:
     """Return a code that somebody else wrote, where it is one."""
     return code if code is not None and _CODE.fullmatch(code) else _NO_CODE
+
+
+def plain_name(name: str | None) -> str:
+    """Return by which name MESH knows a message, where it is one."""
+    return name if name is not None and _NAME.fullmatch(name) else _NO_CODE
 
 
 def read_response(body: bytes) -> Response:

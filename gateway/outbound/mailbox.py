@@ -1,8 +1,10 @@
 """The postman: a thread that looks after our MESH mailboxes while the worker delivers.
 
-What enters: the gateway, and a line. What leaves: each message put on record, and only then
-acknowledged; and what recipients collected, noted. What is not understood is left where it is,
-told once by its id, and does not stop the rest. The thread does not end by itself: what fails
+What enters: the gateway, and a line. What leaves: each message put on record, answered where its
+sender waits for that, and only then acknowledged; and what recipients collected, noted. The message
+is its own reminder: until it is acknowledged it is seen to again, after a crash too, and the answer
+is the same. What is not understood is left where it is, told once by its id, and does not stop the
+rest. The thread does not end by itself: what fails
 is told at its start and at its end, and tried again in the next round.
 """
 
@@ -12,9 +14,11 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Final, TypeVar
 
 from gateway.errors import (
     DeliveryError,
+    DestinationRefusedError,
     DestinationUnreachableError,
     GatewayError,
     LeaseEndedError,
@@ -23,11 +27,14 @@ from gateway.errors import (
 from gateway.journey.gateway import Gateway
 from gateway.journey.returned import (
     Fate,
+    Taken,
     mailboxes,
     not_yet_collected,
     note_collected,
     take_in,
 )
+from gateway.journey.returned_outcome import have_provider_told
+from gateway.mapping.outcome_answer import Reply
 from gateway.outbound.https_line import HttpsLine
 from gateway.outbound.mesh import Mailbox
 from gateway.referral.directory import Endpoint
@@ -41,6 +48,16 @@ _MOST_MESSAGES = 5_000
 _MOST_TRACKED = 50
 _MOST_REMEMBERED = 10_000
 """Messages that are remembered as not understood, or as failing; the oldest are told again."""
+_MOST_UNFINISHED = 500
+"""Messages on record whose answer, or acknowledgement, is to be tried again; the oldest are read
+again. An answer with a hundred faults has about 40 kB."""
+_WHY_LEFT: Final = {
+    Fate.REFUSED: "holds an outcome that is refused",
+    Fate.NOT_UNDERSTOOD: "is not one that we understand",
+}
+_T = TypeVar("_T")
+_FOR_GOOD = range(400, 500)
+"""HTTP statuses by which MESH will never take an answer: 417, not registered for its workflow."""
 _ENDS_A_VISIT = (LeaseEndedError, DestinationUnreachableError, StoreUnavailableError)
 
 
@@ -63,6 +80,7 @@ class Postman:
         self._greeted: dict[str, float] = {}
         self._tracked: dict[str, str] = {}
         self._failing: dict[str, None] = {}
+        self._unfinished: dict[str, Taken] = {}
 
     def start(self) -> None:
         """Start the thread."""
@@ -87,7 +105,8 @@ class Postman:
     def _visit(self, endpoints: Sequence[Endpoint]) -> None:
         """Take in what waits in one mailbox, then see what was collected of ours.
 
-        A message that cannot be read or put on record stops no other, and comes last next time.
+        A message that cannot be read, put on record or answered stops no other, and comes last
+        next time.
         """
         where = f"the mailbox of endpoint {endpoints[0].id}"
         mailbox = Mailbox(self._line, endpoints[0])
@@ -104,7 +123,7 @@ class Postman:
                 if self._stopping.is_set():
                     return
                 take = partial(self._take, mailbox, found[label], endpoints, deadline)
-                self._tried(label, take, but=_ENDS_A_VISIT)
+                self._tried(label, take, what="read or answered", but=_ENDS_A_VISIT)
             self._track(mailbox, endpoints, deadline)
 
         self._tried(where, visit)
@@ -120,27 +139,64 @@ class Postman:
     def _take(
         self, mailbox: Mailbox, name: str, endpoints: Sequence[Endpoint], deadline: float
     ) -> None:
-        """Read one message, put on record what it says, and acknowledge it, in this order."""
+        """Read one message, put on record what it says, answer, acknowledge it, in this order.
+
+        What could not be answered or acknowledged is not put on record a second time.
+        """
         key = f"{mailbox.endpoint.id} {name}"
         if key in self._left:
             return
-        post = mailbox.read(name, deadline=deadline)
-        if post is None:
-            return
-        fate = take_in(post, endpoints, self._gateway)
+        taken = self._unfinished.get(key)
+        if taken is None:
+            post = mailbox.read(name, deadline=deadline)
+            if post is None:
+                return
+            taken = take_in(post, endpoints, self._gateway)
+        fate = taken.fate
+        if taken.reply is not None:
+            _put(self._unfinished, key, taken, most=_MOST_UNFINISHED)
+            fate = self._answer(mailbox, name, taken, taken.reply, deadline)
+            _put(self._unfinished, key, Taken(fate=fate), most=_MOST_UNFINISHED)
         if fate is Fate.ON_RECORD:
             mailbox.acknowledge(name, deadline=deadline)
-        elif fate is Fate.NOT_UNDERSTOOD:
-            self._leave(key)
+        elif fate in _WHY_LEFT:
+            self._leave(key, _WHY_LEFT[fate])
+        self._unfinished.pop(key, None)
 
-    def _leave(self, key: str) -> None:
-        _put(self._left, key)
+    def _answer(
+        self, mailbox: Mailbox, name: str, taken: Taken, reply: Reply, deadline: float
+    ) -> Fate:
+        """Answer a message; return what becomes of it then.
+
+        Where MESH will never take the answer, what was refused is left for MESH to give back, and
+        what goes back to its provider otherwise is for a person to tell.
+        """
+        try:
+            mailbox.reply(reply, deadline=deadline)
+        except DestinationRefusedError as error:
+            if error.status not in _FOR_GOOD:
+                raise
+            _log.error(
+                "ALERT: MESH will not take the answer to MESH message %s, in the mailbox of endpoint"
+                " %s (%s): is the workflow registered for both mailboxes?",
+                name,
+                mailbox.endpoint.id,
+                error.status,
+            )
+            if taken.untold is not None:
+                have_provider_told(taken.untold, self._gateway)
+            return taken.fate
+        return Fate.ON_RECORD
+
+    def _leave(self, key: str, why: str) -> None:
+        _put(self._left, key, None)
         endpoint, _, name = key.partition(" ")
         _log.warning(
-            "MESH message %s, in the mailbox of endpoint %s, is not one that we understand; it is"
-            " left there, and MESH gives it back to its sender",
+            "MESH message %s, in the mailbox of endpoint %s, %s; it is left there, and MESH gives it"
+            " back to its sender",
             name,
             endpoint,
+            why,
         )
 
     def _track(self, mailbox: Mailbox, endpoints: Sequence[Endpoint], deadline: float) -> None:
@@ -156,7 +212,12 @@ class Postman:
         self._tracked[key] = "" if is_last else some[-1].id
 
     def _tried(
-        self, name: str, act: Callable[[], None], *, but: tuple[type[GatewayError], ...] = ()
+        self,
+        name: str,
+        act: Callable[[], None],
+        *,
+        what: str = "read",
+        but: tuple[type[GatewayError], ...] = (),
     ) -> None:
         """Do something; tell when it begins to fail, and when it is well again.
 
@@ -168,24 +229,24 @@ class Postman:
         except but:
             raise
         except DeliveryError as error:
-            self._tell(name, f"{type(error).__name__}, {error}")
+            self._tell(name, what, f"{type(error).__name__}, {error}")
         except GatewayError as error:
-            self._tell(name, type(error).__name__)
+            self._tell(name, what, type(error).__name__)
         except Exception as error:  # noqa: BLE001  # a loop that must not end
-            self._tell(name, f"an unforeseen {type(error).__name__}")
+            self._tell(name, what, f"an unforeseen {type(error).__name__}")
         else:
             if name in self._failing:
                 del self._failing[name]
-                _log.warning("ALERT: %s is read again", name)
+                _log.warning("ALERT: %s is %s again", name, what)
 
-    def _tell(self, name: str, why: str) -> None:
+    def _tell(self, name: str, what: str, why: str) -> None:
         if name not in self._failing:
-            _put(self._failing, name)
-            _log.error("ALERT: %s cannot be read (%s); it is tried again", name, why)
+            _put(self._failing, name, None)
+            _log.error("ALERT: %s cannot be %s (%s); it is tried again", name, what, why)
 
 
-def _put(remembered: dict[str, None], name: str) -> None:
+def _put(remembered: dict[str, _T], name: str, value: _T, *, most: int = _MOST_REMEMBERED) -> None:
     """Remember one thing more; where they are too many, forget the oldest."""
-    remembered[name] = None
-    if len(remembered) > _MOST_REMEMBERED:
+    remembered[name] = value
+    if len(remembered) > most:
         del remembered[next(iter(remembered))]

@@ -1,9 +1,9 @@
 """The destination kind `mesh`: a mailbox of the NHS's Message Exchange; and the way to our own.
 
 What enters: a parcel, or what to do in our mailbox. What leaves: one message of the parcel's
-bytes, in as many pieces as MESH asks for, and by which name MESH took it; or what stands in the
-mailbox. The client is the NHS's own; its requests go out on our line, so they end at the
-deadline, follow no redirect and trust only whom the endpoint trusts.
+bytes, in as many pieces as MESH asks for, and by which name MESH took it; what stands in the
+mailbox; or what is answered to that. The client is the NHS's own; its requests go out on our line,
+so they end at the deadline, follow no redirect and trust only whom the endpoint trusts.
 Must never: send twice what MESH took already, quote MESH's words, or acknowledge what was read
 before it is on record. Source: MESH API; `mappings/mesh/README.md`.
 """
@@ -33,7 +33,8 @@ from gateway.errors import (
 from gateway.fhir.json_text import read_json
 from gateway.journey.gateway import Acknowledgement, Parcel
 from gateway.journey.returned import Post
-from gateway.mapping.mesh import control_for
+from gateway.mapping.mesh import Control, control_for
+from gateway.mapping.outcome_answer import Reply
 from gateway.outbound.https_line import Answer, HttpsLine, posting_to
 from gateway.referral.directory import Endpoint
 from gateway.referral.json import objects, string
@@ -88,23 +89,11 @@ class Mesh:
             if parcel.control is None and parcel.delivery.may_have_arrived:
                 receipt = client.find_sent(parcel.delivery.id, parcel.endpoint)
             if receipt is None:
-                receipt = self._send(client, parcel)
+                control = parcel.control or control_for(
+                    parcel.referral, parcel.delivery, parcel.endpoint, parcel.media_type
+                )
+                receipt = client.send_with(control, parcel.body, self._chunk_bytes)
         return Acknowledgement(status=_ACCEPTED, receipt=receipt)
-
-    def _send(self, client: "_Client", parcel: Parcel) -> str:
-        control = parcel.control or control_for(
-            parcel.referral, parcel.delivery, parcel.endpoint, parcel.media_type
-        )
-        return client.send_message(
-            control.to,
-            parcel.body,
-            max_chunk_size=self._chunk_bytes,
-            workflow_id=control.workflow,
-            local_id=control.local_id,
-            subject=control.subject,
-            filename=control.filename,
-            content_type=control.content_type,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +142,18 @@ class Mailbox:
                     return None
                 raise
 
+    def reply(self, reply: Reply, *, deadline: float) -> None:
+        """Have MESH take what is answered to a message that stood here.
+
+        An answer of which MESH did not say that it took it is sent again: it is the same.
+
+        Raises:
+            DestinationRefusedError: MESH does not know the sender, or not for this workflow.
+            DeliveryError: it may be tried again; see `Mesh.send`.
+        """
+        with _client(self.line, self.endpoint, deadline, _names_what_it_took) as client:
+            client.send_with(reply.control, reply.body, CHUNK_BYTES)
+
     def acknowledge(self, name: str, *, deadline: float) -> None:
         """Have MESH forget a message: it is on record here."""
         with _client(self.line, self.endpoint, deadline, _is_anything) as client:
@@ -185,6 +186,19 @@ class _Client(MeshClient):
         self._session.trust_env = False
         self._session.adapters.clear()
         self._session.mount("", line)
+
+    def send_with(self, control: Control, body: bytes, chunk_bytes: int) -> str:
+        """Send one message with its control values; return by which name MESH took it."""
+        return self.send_message(
+            control.to,
+            body,
+            max_chunk_size=chunk_bytes,
+            workflow_id=control.workflow,
+            local_id=control.local_id,
+            subject=control.subject,
+            filename=control.filename,
+            content_type=control.content_type,
+        )
 
     def find_sent(self, local_id: str, endpoint: Endpoint) -> str | None:
         """Find by which name MESH has a message of ours; None: it has none, or cannot tell which.

@@ -148,11 +148,12 @@ PARAMETERS: Mapping[Transport, Mapping[str, bool]] = {
         "shared_key_file": REQUIRED,
         "client_certificate": OPTIONAL,
         "outcomes": OPTIONAL,
+        "outcome_answers": OPTIONAL,
     },
 }
 """What an endpoint may and must say beside its address, for its transport. Files are names in the credentials
 folder: a secret never stands in the directory. `outcomes` is the workflow in which the recipient
-says what became of referrals."""
+says what became of referrals, `outcome_answers` the one in which it hears what became of that."""
 FORMAT_PARAMETERS: Mapping[Format, Mapping[str, bool]] = {
     Format.FHIR_TRANSACTION: {},
     Format.BARS_MESSAGE: {

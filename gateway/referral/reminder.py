@@ -41,6 +41,8 @@ class ReminderCode(StrEnum):
     """The practice's system, or MESH, gave a document back."""
     BY_HAND = "BY_HAND"
     """There is no electronic way: a person brings it, or the practice reads it here."""
+    PROVIDER_NOT_TOLD = "PROVIDER_NOT_TOLD"
+    """Its outcome goes back to it, and no answer goes by the way that it came: somebody calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

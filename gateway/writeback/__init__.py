@@ -7,6 +7,7 @@ what it says reaches the practice as a document. Content is judged by what it ho
     proposal        what is put to the table: objection, payload, sender, service, switch
     guard           the table itself: rows 1 to 11, the first that matches wins
     ruling          what it says: what is done, by which route, and why codes stay here
+    outside         what whoever sent an outcome hears of that, at once and again
     content         what an outcome holds: codes, documents, requests to act; also hidden ones
     clinical        which codings say something of a person's health, and which run the office
     addressed       whether a request in it is for the practice

@@ -155,7 +155,7 @@ def answer_letter(house: House, letter_id: str, code: str, *, workflow: str | No
         workflow=workflow or "GPCONNECT_SEND_DOCUMENT_ACK", linked=None, local_id=None, code=None,
         body=an_itk3_answer(letter_id, code),
     )  # fmt: skip
-    return take_in(post, _ours(house), house.gateway)
+    return take_in(post, _ours(house), house.gateway).fate
 
 
 def report_letter(house: House, receipt: str, code: str) -> Fate:
@@ -164,7 +164,7 @@ def report_letter(house: House, receipt: str, code: str) -> Fate:
         id=f"REPORT{code}", is_report=True, sender=None, workflow="GPCONNECT_SEND_DOCUMENT",
         linked=receipt, local_id=None, code=code,
     )  # fmt: skip
-    return take_in(post, _ours(house), house.gateway)
+    return take_in(post, _ours(house), house.gateway).fate
 
 
 def _ours(house: House) -> Any:

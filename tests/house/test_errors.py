@@ -20,7 +20,8 @@ from gateway.errors import (
     TokenRequestError,
     UnauthenticatedError,
 )
-from gateway.inbound.answers import STATUSES, answer_to, codes_of, http_error
+from gateway.fhir.refusals import STATUSES
+from gateway.inbound.answers import answer_to, codes_of, http_error
 from gateway.referral.model import Door
 from tests.builders.embedded import embedded_house
 from tests.builders.evidence import execute, nhs_codes

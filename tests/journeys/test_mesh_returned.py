@@ -111,7 +111,7 @@ def answer(about: str, code: str = "ok", itk: str = "", **said: Any) -> Post:
 
 def take(house: House, given: Post) -> Fate:
     (endpoints,) = mailboxes(house.gateway)
-    return take_in(given, endpoints, house.gateway)
+    return take_in(given, endpoints, house.gateway).fate
 
 
 def deliveries_of(house: House) -> dict[DeliveryKind, Delivery]:
@@ -223,8 +223,8 @@ def test_a_report_in_another_mailbox_than_the_deliverys_is_not_believed(accepted
     ((endpoint,),) = mailboxes(accepted.gateway)
     another = replace(endpoint, id=EndpointId("another"))
     for given in (report(), answer("MESH1")):
-        assert take_in(given, [another], accepted.gateway) is Fate.NOT_UNDERSTOOD
-        assert take_in(given, [], accepted.gateway) is Fate.NOT_UNDERSTOOD
+        assert take_in(given, [another], accepted.gateway).fate is Fate.NOT_UNDERSTOOD
+        assert take_in(given, [], accepted.gateway).fate is Fate.NOT_UNDERSTOOD
     assert the_delivery(accepted).state is DeliveryState.DELIVERED
 
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gateway.fhir.json_text import read_json, write_json
 from gateway.fhir.text import Media, write_resource
 from gateway.journey.reconcile import reconcile
 from gateway.journey.returned import Fate, Post, mailboxes, take_in
+from gateway.journey.shared_care import INFORMAL
 from gateway.mapping.outcome_terms import BARS_REASONS
 from gateway.outbound.mesh import Mesh
 from gateway.referral.directory import Transport
@@ -21,6 +23,7 @@ from gateway.referral.identifiers import ReferralId
 from gateway.referral.lifecycle import ReferralState
 from gateway.referral.outcome import Outcome, OutcomeKind
 from gateway.store import outcomes
+from gateway.writeback.shared_care import PROPOSAL
 from tests.builders import canary
 from tests.builders.embedded import embedded_house
 from tests.builders.evidence import entries, the_delivery, the_referral, work
@@ -38,12 +41,21 @@ from tests.builders.outcomes import (
     url,
 )
 from tests.builders.returning import of_employer
+from tests.builders.shared_care import prescribe
 from tests.contracts.parcels import line
 from tests.processes.certificates import CA_FILE
-from tests.processes.mesh import OURS, STRANGER, THEIRS, WORKFLOW, MeshServer, running_mesh
+from tests.processes.mesh import (
+    OURS,
+    STRANGER,
+    THEIRS,
+    UNREGISTERED,
+    WORKFLOW,
+    MeshServer,
+    running_mesh,
+)
 from tests.processes.test_mailboxes import postman, says, waiting
 
-OUTCOMES = "REFERRAL_OUTCOMES"
+OUTCOMES, ANSWERS = "REFERRAL_OUTCOMES", "REFERRAL_OUTCOMES_ACK"
 OTHER_NUMBER = "9990000026"
 Tree = dict[str, Any]
 
@@ -65,18 +77,23 @@ def mesh(server: MeshServer) -> MeshServer:
 def sent(mesh: MeshServer, tmp_path: Path) -> Iterator[House]:
     """A house with one referral, which MESH has, and whose outcomes come back by MESH."""
     with embedded_house(tmp_path) as house:
-        at = mesh.endpoint(outcomes=OUTCOMES)
-        oh = {
-            "id": "oh", "transport": "mesh", "format": "fhir-transaction", "address": at.address,
-            "ca_file": CA_FILE, "parameters": dict(at.parameters),
-        }  # fmt: skip
-        house.apply(endpoints=[oh, *house.directory["endpoints"][1:]])
+        offer(house, mesh)
         sending = {Transport.MESH: Mesh(line(mesh.folder))}
         house.gateway = replace(house.gateway, destinations=sending)
         tree = service_request(extension=of_employer(is_practice=False))
         assert house.post("/ServiceRequest", tree).status_code == 201
         assert work(house) == 1
         yield house
+
+
+def offer(house: House, mesh: MeshServer, **more: str) -> None:
+    """Have the OH provider reached by MESH, and say how its outcomes come back."""
+    at = mesh.endpoint(outcomes=OUTCOMES, **more)
+    oh = {
+        "id": "oh", "transport": "mesh", "format": "fhir-transaction", "address": at.address,
+        "ca_file": CA_FILE, "parameters": dict(at.parameters),
+    }  # fmt: skip
+    house.apply(endpoints=[oh, *house.directory["endpoints"][1:]])
 
 
 def post(mesh: MeshServer, body: bytes, *, by: str = THEIRS, workflow: str = OUTCOMES) -> str:
@@ -285,7 +302,7 @@ def test_one_in_more_pieces_than_are_read_is_given_back(sent: House) -> None:
         local_id=None, code=None, body=b"",
     )  # fmt: skip
     (endpoints,) = mailboxes(sent.gateway)
-    assert take_in(whole, endpoints, sent.gateway) is Fate.NOT_UNDERSTOOD
+    assert take_in(whole, endpoints, sent.gateway).fate is Fate.REFUSED
 
 
 def test_one_that_cannot_be_taken_stops_no_other(sent: House, mesh: MeshServer) -> None:
@@ -331,6 +348,49 @@ def test_where_two_providers_share_a_mailbox_the_message_says_whose_it_is(
     post(mesh, write_json(about(sent, document())))
     postman(sent, mesh).make_round()
     assert [each.provider for each in kept(sent)] == [PROVIDER]
+
+
+def test_a_request_for_shared_care_is_answered_with_the_reason_and_the_template(
+    sent: House, mesh: MeshServer
+) -> None:
+    offer(sent, mesh, outcome_answers=ANSWERS)
+    asks = contained_letter(), prescribe()
+    asking = answer(sent, status="completed", business="report", contained=[*asks])
+    asking["output"] = [
+        {"type": {"text": "Report"}, "valueReference": {"reference": f"#{each['id']}"}}
+        for each in asks
+    ]
+    name = post(mesh, write_json(asking))
+    postman(sent, mesh).make_round()
+    assert waiting(mesh) == []
+    (outcome,) = kept(sent)
+    assert outcome.code == INFORMAL
+    (heard,) = set(waiting(mesh, THEIRS)) - {the_delivery(sent).receipt}
+    with mesh.client() as client, closing(client.retrieve_message(heard)) as came:
+        assert (came.sender, came.workflow_id, came.local_id) == (OURS, ANSWERS, name)
+        tree: Tree = read_json(came.read())
+    header, told = (each["resource"] for each in tree["entry"])
+    assert header["response"]["code"] == "fatal-error"
+    (issue,) = told["issue"]
+    assert "No formal agreement on record" in issue["diagnostics"]
+    for field in PROPOSAL:
+        assert f"{field.name} (" in issue["diagnostics"]
+    assert reconcile(sent.gateway).discrepancies == ()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_where_our_workflow_is_not_registered_what_was_refused_is_given_back(
+    sent: House, mesh: MeshServer, caplog: pytest.LogCaptureFixture, *, is_good: bool
+) -> None:
+    offer(sent, mesh, outcome_answers=UNREGISTERED)
+    body = write_json(about(sent, document()))
+    name = post(mesh, body if is_good else body[:-9])
+    rounds = postman(sent, mesh)
+    for _ in range(2):
+        rounds.make_round()
+    assert waiting(mesh) == ([] if is_good else [name])
+    assert caplog.text.count(f"will not take the answer to MESH message {name}") == 1
+    assert waiting(mesh, THEIRS) == [the_delivery(sent).receipt]
 
 
 def test_no_log_and_no_entry_tells_of_the_person(

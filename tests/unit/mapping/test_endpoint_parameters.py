@@ -12,6 +12,7 @@ MESH = {
     "password_file": "mesh-password",
     "shared_key_file": "mesh-key",
 }
+OUTCOMES = {"outcomes": "SAID"}
 
 
 @pytest.mark.parametrize("written", [f for f in FORMATS[Transport.MESH] if f != Format.GP_CONNECT])
@@ -21,6 +22,8 @@ def test_a_mailbox_may_name_the_workflow_of_its_outcomes(written: Format) -> Non
     check_parameters(Transport.MESH, written, MESH | more)
     check_parameters(Transport.MESH, written, MESH | more | {"outcomes": "REFERRAL_OUTCOMES"})
     check_parameters(Transport.MESH, written, MESH | more | {"outcomes": "REFERRAL"})
+    answered = OUTCOMES | {"outcome_answers": "SAID_ACK"}
+    check_parameters(Transport.MESH, written, MESH | more | answered)
 
 
 WRONG = [
@@ -29,6 +32,12 @@ WRONG = [
     ("no_workflow", {"outcomes": "two words"}, "outcomes: the id of a MESH workflow"),
     ("too_long", {"outcomes": "W" * 297}, "outcomes: the id of a MESH workflow"),
     ("that_of_answers", {"outcomes": "REFERRAL_ACK"}, "outcomes: in this workflow come"),
+    ("answers_to_nothing", {"outcome_answers": "A"}, "outcome_answers: say in which workflow"),
+    ("no_workflow_to_answer", OUTCOMES | {"outcome_answers": "a b"}, "outcome_answers: the id of"),
+    ("answers_too_long", OUTCOMES | {"outcome_answers": "W" * 297}, "outcome_answers: the id of"),
+    ("as_outcomes", OUTCOMES | {"outcome_answers": "SAID"}, "outcome_answers: in this workflow"),
+    ("as_referrals", OUTCOMES | {"outcome_answers": "REFERRAL"}, "outcome_answers: in this work"),
+    ("as_theirs", OUTCOMES | {"outcome_answers": "REFERRAL_ACK"}, "outcome_answers: in this work"),
 ]
 
 

@@ -17,6 +17,13 @@ from tests.builders.rows import a_delivery, a_referral
 FOLDER = Path(__file__).parents[3] / "mappings" / "mesh"
 CONTROLS = ["recall", "referral"]
 ANSWERS = ["itk3-accepted.xml", "itk3-known.xml", "itk3-not-known.xml", "r4-refused.json"]
+REPLIES = {
+    "answer-held": "json",
+    "answer-refused": "json",
+    "answer-returned": "xml",
+    "answer-taken": "json",
+}
+"""What we answer: held against the examples by `test_outcome_answer.py`."""
 GOOD = (FOLDER / "in" / ANSWERS[0]).read_bytes()
 NAME = "22222222-2222-4222-8222-222222222222"
 CANARY = "Avery"
@@ -47,10 +54,12 @@ def test_each_answer_is_read_as_shown(name: str) -> None:
 
 
 def test_there_is_an_output_for_each_example_and_nothing_else() -> None:
-    examples = sorted([f"{name}.json" for name in CONTROLS] + ANSWERS)
+    given = [f"{name}.json" for name in (*CONTROLS, *REPLIES)]
+    examples = sorted(given + ANSWERS)
     assert sorted(path.name for path in (FOLDER / "in").iterdir()) == examples
-    wanted = sorted(f"{Path(name).stem}.json" for name in examples)
-    assert sorted(path.name for path in (FOLDER / "out").iterdir()) == wanted
+    wanted = [f"{Path(name).stem}.json" for name in examples]
+    messages = [f"{name}.message.{suffix}" for name, suffix in REPLIES.items()]
+    assert sorted(path.name for path in (FOLDER / "out").iterdir()) == sorted(wanted + messages)
 
 
 def message(*headers: dict[str, Any]) -> bytes:
