@@ -4,8 +4,9 @@ What enters: one message that stood in a mailbox of ours. What leaves: whether i
 acknowledged, once what it says is on record, and what its sender is to be told before: a delivery
 that MESH could not bring, or that its recipient would not have, is refused and its referral held
 for the operator; one that was collected, read or confirmed is noted to have come so far; an outcome
-walks (`returned_outcome`). The same message a second time changes nothing. Must never: believe anybody but MESH about what it could not bring, or anybody but the
-recipient about what it received; or log more of a message than its id.
+walks (`returned_outcome`). The same message a second time changes nothing. Must never: believe
+anybody but MESH about what it could not bring, or anybody but the recipient about what it received;
+or log more of a message than its id.
 
 Source: MESH API, REPORT messages and tracking; ITK3 Response Codes; `mappings/mesh/README.md`.
 """

@@ -4,8 +4,8 @@ What enters: the gateway, and a line. What leaves: each message put on record, a
 sender waits for that, and only then acknowledged; and what recipients collected, noted. The message
 is its own reminder: until it is acknowledged it is seen to again, after a crash too, and the answer
 is the same. What is not understood is left where it is, told once by its id, and does not stop the
-rest. The thread does not end by itself: what fails
-is told at its start and at its end, and tried again in the next round.
+rest. The thread does not end by itself: what fails is told at its start and at its end, and tried
+again in the next round.
 """
 
 import logging
