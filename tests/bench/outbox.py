@@ -117,6 +117,7 @@ def _delivery(
         "lane": waiting.service.endpoint,
         "lapses": 0,
         "withdrawn": False,
+        "part": 0,
         "version": 1,
         "created_at": tx.at,
         "updated_at": tx.at,
